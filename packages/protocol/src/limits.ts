@@ -1,0 +1,55 @@
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Every bound that the protocol knows, with its unit in its name. */
+export interface Limits {
+  /** sections of clients in an open's or exchange's state vector */
+  readonly stateVectorClientsMax: number
+  /** largest WebSocket message of protocol 1; larger updates travel in parts */
+  readonly frameBytesMax: number
+  /** largest single update that a session may send, after its parts are joined */
+  readonly updateBytesMax: number
+  /** largest document, and therefore the largest full exchange */
+  readonly documentBytesMax: number
+  /** largest document name, in bytes of UTF-8 */
+  readonly nameBytesMax: number
+  /** documents open on one connection */
+  readonly connectionDocumentsMax: number
+  /** clients with awareness that one session may speak for: several tabs share one */
+  readonly awarenessClientsMax: number
+  /** JSON of one client's awareness state */
+  readonly awarenessStateBytesMax: number
+  /** nesting of one client's awareness state */
+  readonly awarenessDepthMax: number
+  /** delete ranges in one update: 200,000 cost half a second */
+  readonly updateDeleteRangesMax: number
+  /** recent records a room keeps one by one, for resuming clients and slow readers */
+  readonly tailRecordsMax: number
+  /** bytes of those records */
+  readonly tailBytesMax: number
+  /** bytes queued on a socket above which its sessions get nothing until it has drained */
+  readonly socketBytesHigh: number
+  /** times a session may be told to resync without a success between */
+  readonly resyncsMax: number
+  /** how long changes of awareness gather before they are broadcast, where the last broadcast was that recent */
+  readonly awarenessGatherMs: number
+}
+
+/** The defaults of {@link Limits}. */
+export const defaultLimits: Limits = Object.freeze({
+  stateVectorClientsMax: 100_000, // a client id for each tab ever opened, over years
+  frameBytesMax: 1 * MiB,
+  updateBytesMax: 16 * MiB, // a pasted chapter with images inlined; the dialects cannot split
+  documentBytesMax: 64 * MiB,
+  nameBytesMax: 512,
+  connectionDocumentsMax: 1_000,
+  awarenessClientsMax: 64,
+  awarenessStateBytesMax: 4 * KiB,
+  awarenessDepthMax: 32,
+  updateDeleteRangesMax: 100_000,
+  tailRecordsMax: 1_024, // some 300 bytes of heap each
+  tailBytesMax: 1 * MiB,
+  socketBytesHigh: 256 * KiB,
+  resyncsMax: 5,
+  awarenessGatherMs: 20, // below what a person sees of a cursor
+})

@@ -1,0 +1,80 @@
+/** What one author added in one commit. */
+export interface Run {
+  /** the subject of the author's grant; empty where nobody asked who it is */
+  readonly author: string
+  /** update v1 bytes, already cut to what was new */
+  readonly update: Uint8Array
+}
+
+/** What one commit added to one document. */
+export interface LogRecord {
+  /** 1, 2, 3, … without a gap */
+  readonly position: number
+  /** checksum over this record and all before it, see `chainAfter` */
+  readonly chain: number
+  /** when the commit began, in ms since 1970 */
+  readonly time: number
+  readonly runs: readonly Run[]
+}
+
+/** A place in a document's history that a relay can confirm or deny. */
+export interface LogPoint {
+  /** identity of the log's history, 16 hex digits; another epoch means another history */
+  readonly epoch: string
+  readonly position: number
+  readonly chain: number
+}
+
+/**
+ * A point that no log confirms: a session that opens with it is asked for its full difference and has to send
+ * `exchange` to get what it lacks. Dialects whose clients tell their state vector later open with it.
+ */
+export const unknownPoint: LogPoint = Object.freeze({ epoch: '0000000000000000', position: 0, chain: 0 })
+
+/** A document as the log gives it back. */
+export interface StoredDocument {
+  readonly epoch: string
+  /** the compacted update up to `basePosition`, or null */
+  readonly base: Uint8Array | null
+  readonly basePosition: number
+  readonly baseChain: number
+  /** the records after `basePosition`, in order, without a gap */
+  readonly records: readonly LogRecord[]
+}
+
+/** One document's part of a commit. */
+export interface Append {
+  readonly document: string
+  /** written with the first record of a document; later ones repeat it */
+  readonly epoch: string
+  readonly record: LogRecord
+}
+
+/** What a listing tells of a document. */
+export interface DocumentInfo {
+  readonly name: string
+  readonly epoch: string
+  /** position of the last record */
+  readonly position: number
+  /** bytes of base and records as stored */
+  readonly storedBytes: number
+}
+
+/**
+ * The log: where a relay keeps documents. An adapter passes `test/conformance/log.ts`.
+ *
+ * One process has a log open at a time. `commit` is called by one committer, one call after the other.
+ */
+export interface Log {
+  /** Reads a document; null where there is none. Throws `document_damaged` where its bytes are not what was written. */
+  read(document: string): Promise<StoredDocument | null>
+  /**
+   * Makes all appends durable, or none: resolves after the disk has them, rejects where any of them is in doubt.
+   * Positions of a document follow its last record without a gap.
+   */
+  commit(appends: readonly Append[]): Promise<void>
+  /** Documents whose names start with `prefix`, in order of their UTF-8 bytes, from `after` (exclusive) on. */
+  list(options?: { readonly prefix?: string; readonly after?: string; readonly limit?: number }): Promise<DocumentInfo[]>
+  /** Closes the log; further calls reject. */
+  close(): Promise<void>
+}

@@ -1,0 +1,292 @@
+import * as decoding from 'lib0/decoding'
+import { SynclineError } from '../errors.js'
+import type {
+  Channel,
+  ClientMessage,
+  ConnectionReply,
+  ConnectionRequest,
+  RelayMessage,
+  SessionReply,
+  SessionRequest,
+} from './types.js'
+import {
+  connectionChannel,
+  messageTypes,
+  readEnding,
+  readFlags,
+  readHead,
+  readPoint,
+  readRest,
+  readUint32,
+} from './wire.js'
+
+/**
+ * What a frame held, in order: messages, and faults. A fault with a channel ends that session; one without
+ * (`channel: null`) means that the connection cannot go on, and is the last of its frame.
+ */
+export type Read<Message> =
+  | { readonly ok: true; readonly message: Message }
+  | { readonly ok: false; readonly channel: Channel | null; readonly error: SynclineError }
+
+/** How much a reader takes. */
+export interface ReaderLimits {
+  /** largest update that is not the answer to a request for a full difference */
+  readonly updateBytesMax: number
+  /** largest message at all, and bytes of unfinished parts on one connection */
+  readonly documentBytesMax: number
+}
+
+// what a message may have beside its update: seq, position, chain
+const headerBytesMax = 64
+const versionsMax = 32
+
+/** Reads what clients send: one for each connection, since large messages arrive in parts. */
+export class ClientMessageReader {
+  readonly #frames: FrameReader<ClientMessage>
+
+  constructor(limits: ReaderLimits) {
+    this.#frames = new FrameReader<ClientMessage>(limits, decodeConnectionRequest, (channel, body) => ({
+      type: 'session',
+      channel,
+      message: decodeRequest(body, limits),
+    }))
+  }
+
+  /** @param frame one WebSocket message; the results hold views into it */
+  read(frame: Uint8Array): Read<ClientMessage>[] {
+    return this.#frames.read(frame)
+  }
+}
+
+/** Reads what a relay sends: one for each connection, since large messages arrive in parts. */
+export class RelayMessageReader {
+  readonly #frames: FrameReader<RelayMessage>
+
+  constructor(limits: ReaderLimits) {
+    this.#frames = new FrameReader<RelayMessage>(limits, decodeConnectionReply, (channel, body) => ({
+      type: 'session',
+      channel,
+      message: decodeReply(body),
+    }))
+  }
+
+  /** @param frame one WebSocket message; the results hold views into it */
+  read(frame: Uint8Array): Read<RelayMessage>[] {
+    return this.#frames.read(frame)
+  }
+}
+
+class FrameReader<Message> {
+  readonly #limits: ReaderLimits
+  readonly #connection: (body: Uint8Array) => Message
+  readonly #session: (channel: Channel, body: Uint8Array) => Message
+  readonly #parts = new Map<Channel, Uint8Array[]>()
+  #partBytes = 0
+
+  constructor(
+    limits: ReaderLimits,
+    connection: (body: Uint8Array) => Message,
+    session: (channel: Channel, body: Uint8Array) => Message,
+  ) {
+    this.#limits = limits
+    this.#connection = connection
+    this.#session = session
+  }
+
+  read(frame: Uint8Array): Read<Message>[] {
+    const results: Read<Message>[] = []
+    const decoder = decoding.createDecoder(frame)
+    while (decoder.pos < frame.length) {
+      let channel: Channel | null = null
+      try {
+        const length = decoding.readVarUint(decoder)
+        const end = decoder.pos + length
+        const number = decoding.readVarUint(decoder)
+        if (decoder.pos >= end) throw new SynclineError('malformed_frame', 'A message has no body')
+        channel = number === connectionChannel ? null : number
+        if (end > frame.length) {
+          decoder.pos = frame.length
+          throw new SynclineError('malformed_frame', 'A message is longer than its frame')
+        }
+        const body = frame.subarray(decoder.pos, end)
+        decoder.pos = end
+        const message = this.#message(channel ?? connectionChannel, body)
+        if (message !== null) results.push({ ok: true, message })
+      } catch (error) {
+        if (channel !== null) this.#drop(channel)
+        results.push({ ok: false, channel, error: asMalformed(error) })
+        if (channel === null) break
+      }
+    }
+    return results
+  }
+
+  #message(channel: Channel, body: Uint8Array): Message | null {
+    if (channel === connectionChannel) return this.#connection(body)
+    switch (body[0]) {
+      case messageTypes.part:
+        this.#keep(channel, body.subarray(1))
+        return null
+      case messageTypes.lastPart: {
+        this.#keep(channel, body.subarray(1))
+        return this.#session(channel, concat(this.#drop(channel)))
+      }
+      default:
+        if (this.#parts.has(channel)) throw new SynclineError('malformed_frame', 'A message stands between two parts')
+        return this.#session(channel, body)
+    }
+  }
+
+  #keep(channel: Channel, part: Uint8Array): void {
+    if (this.#partBytes + part.length > this.#limits.documentBytesMax + headerBytesMax) {
+      throw new SynclineError('update_too_large', `Parts hold more than ${this.#limits.documentBytesMax} bytes`)
+    }
+    const parts = this.#parts.get(channel)
+    // a copy: a view would keep its whole frame alive until the last part has come
+    if (parts) parts.push(part.slice())
+    else this.#parts.set(channel, [part.slice()])
+    this.#partBytes += part.length
+  }
+
+  #drop(channel: Channel): Uint8Array[] {
+    const parts = this.#parts.get(channel) ?? []
+    this.#parts.delete(channel)
+    for (const part of parts) this.#partBytes -= part.length
+    return parts
+  }
+}
+
+function decodeConnectionRequest(body: Uint8Array): ConnectionRequest {
+  return whole(body, (decoder, type) => {
+    switch (type) {
+      case messageTypes.hello: {
+        const count = decoding.readVarUint(decoder)
+        if (count > versionsMax) throw new SynclineError('malformed_frame', `${count} versions`)
+        const versions = Array.from({ length: count }, () => decoding.readVarUint(decoder))
+        return { type: 'hello', versions, agent: decoding.readVarString(decoder) }
+      }
+      case messageTypes.ping:
+        return { type: 'ping' }
+      case messageTypes.pong:
+        return { type: 'pong' }
+      default:
+        throw unknownType(type)
+    }
+  })
+}
+
+function decodeConnectionReply(body: Uint8Array): ConnectionReply {
+  return whole(body, (decoder, type) => {
+    switch (type) {
+      case messageTypes.welcome: {
+        const version = decoding.readVarUint(decoder)
+        const limits = {
+          frameBytesMax: decoding.readVarUint(decoder),
+          updateBytesMax: decoding.readVarUint(decoder),
+          documentBytesMax: decoding.readVarUint(decoder),
+        }
+        return { type: 'welcome', version, limits, agent: decoding.readVarString(decoder) }
+      }
+      case messageTypes.ping:
+        return { type: 'ping' }
+      case messageTypes.pong:
+        return { type: 'pong' }
+      case messageTypes.leaving:
+        return { type: 'leaving', retryMs: decoding.readVarUint(decoder) }
+      default:
+        throw unknownType(type)
+    }
+  })
+}
+
+function decodeRequest(body: Uint8Array, limits: ReaderLimits): SessionRequest {
+  return whole(body, (decoder, type) => {
+    switch (type) {
+      case messageTypes.open: {
+        const name = decoding.readVarString(decoder)
+        const resumes = readFlags(decoder, 1) === 1
+        const resume = resumes ? readPoint(decoder) : null
+        return { type: 'open', name, resume, stateVector: readRest(decoder) }
+      }
+      case messageTypes.update: {
+        const answer = readFlags(decoder, 1) === 1
+        const seq = decoding.readVarUint(decoder)
+        const update = readRest(decoder)
+        if (!answer && update.length > limits.updateBytesMax) {
+          throw new SynclineError('update_too_large', `The update has ${update.length} bytes`)
+        }
+        return { type: 'update', seq, answer, update }
+      }
+      case messageTypes.exchange:
+        return { type: 'exchange', stateVector: readRest(decoder) }
+      case messageTypes.digest:
+        return { type: 'digest', point: readPoint(decoder), vectorHash: readUint32(decoder) }
+      case messageTypes.awareness:
+        return { type: 'awareness', update: readRest(decoder) }
+      case messageTypes.close:
+        return { type: 'close' }
+      default:
+        throw unknownType(type)
+    }
+  })
+}
+
+function decodeReply(body: Uint8Array): SessionReply {
+  return whole(body, (decoder, type) => {
+    switch (type) {
+      case messageTypes.opened: {
+        const flags = readFlags(decoder, 3)
+        const point = readPoint(decoder)
+        const stateVector = flags & 1 ? readRest(decoder) : null
+        return { type: 'opened', point, stateVector, access: flags & 2 ? 'write' : 'read' }
+      }
+      case messageTypes.update:
+        return { type: 'update', ...readHead(decoder), update: readRest(decoder) }
+      case messageTypes.synced: {
+        const hasUpdate = readFlags(decoder, 1) === 1
+        const head = readHead(decoder)
+        return { type: 'synced', ...head, update: hasUpdate ? readRest(decoder) : null }
+      }
+      case messageTypes.ack:
+        return { type: 'ack', seq: decoding.readVarUint(decoder), ...readHead(decoder) }
+      case messageTypes.resync:
+        return { type: 'resync', seq: decoding.readVarUint(decoder), stateVector: readRest(decoder) }
+      case messageTypes.digest:
+        return { type: 'digest' }
+      case messageTypes.awareness:
+        return { type: 'awareness', update: readRest(decoder) }
+      case messageTypes.refused:
+        return { type: 'refused', ...readEnding(decoder) }
+      case messageTypes.closed:
+        return { type: 'closed', ...readEnding(decoder) }
+      default:
+        throw unknownType(type)
+    }
+  })
+}
+
+function whole<T>(body: Uint8Array, decode: (decoder: decoding.Decoder, type: number) => T): T {
+  const decoder = decoding.createDecoder(body)
+  const result = decode(decoder, decoding.readUint8(decoder))
+  if (decoder.pos !== body.length) throw new SynclineError('malformed_frame', 'Bytes follow the message')
+  return result
+}
+
+function unknownType(type: number): SynclineError {
+  return new SynclineError('malformed_frame', `Unknown message type ${type}`)
+}
+
+// lib0 throws plain errors for truncated or oversized numbers and invalid UTF-8
+function asMalformed(error: unknown): SynclineError {
+  return error instanceof SynclineError ? error : new SynclineError('malformed_frame', String(error).slice(0, 100))
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}

@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { defaultLimits } from '../limits.js'
+import { ClientMessageReader, RelayMessageReader } from './decode.js'
+import { encodeClientMessage, encodeRelayMessage, packFrames } from './encode.js'
+import type { ClientMessage, RelayMessage } from './types.js'
+
+const fromHex = (hex: string) => Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16))
+
+const page = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8')
+const vectors = [...page.matchAll(/```vector (client|relay)\n(.+)\n(.+)\n```/g)].map(([, from, json, hex]) => ({
+  from: from as 'client' | 'relay',
+  message: JSON.parse(json!, (_, value) =>
+    typeof value === 'string' && value.startsWith('hex:') ? fromHex(value.slice(4)) : value,
+  ) as never,
+  hex: hex!,
+}))
+
+const toHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
+const plain = (value: unknown) =>
+  JSON.parse(JSON.stringify(value, (_, each) => (each instanceof Uint8Array ? `hex:${toHex(each)}` : each)))
+
+const encode = (from: 'client' | 'relay', message: never, frameBytesMax: number = defaultLimits.frameBytesMax) =>
+  from === 'client' ? encodeClientMessage(message, frameBytesMax) : encodeRelayMessage(message, frameBytesMax)
+const reader = (from: 'client' | 'relay', limits = defaultLimits) =>
+  from === 'client' ? new ClientMessageReader(limits) : new RelayMessageReader(limits)
+
+describe('the golden vectors of PROTOCOL.md', () => {
+  test('are all there', () => expect(vectors.length).toBeGreaterThanOrEqual(22))
+
+  for (const { from, message, hex } of vectors) {
+    test(`${from}: ${JSON.stringify(plain(message)).slice(0, 80)}`, () => {
+      expect(encode(from, message).map(toHex)).toEqual([hex])
+      const [read, ...more] = reader(from).read(fromHex(hex))
+      expect(more).toEqual([])
+      expect(read?.ok && plain(read.message)).toEqual(plain(message))
+    })
+  }
+})
+
+describe('frames', () => {
+  const open = (channel: number, name: string): ClientMessage => ({
+    type: 'session',
+    channel,
+    message: { type: 'open', name, resume: null, stateVector: Uint8Array.of(0) },
+  })
+  const bytesOf = (message: ClientMessage) => encodeClientMessage(message, 1024)[0]!
+  const update = (channel: number, bytes: number): RelayMessage => ({
+    type: 'session',
+    channel,
+    message: { type: 'update', position: 1, chain: 1, update: new Uint8Array(bytes).fill(channel) },
+  })
+
+  test('several messages share a frame, up to its limit', () => {
+    const messages = [1, 2, 3].map((channel) => bytesOf(open(channel, 'x'.repeat(30))))
+    const one = messages[0]!.length
+    expect(packFrames(messages, 3 * one).length).toBe(1)
+    expect(packFrames(messages, 3 * one - 1).length).toBe(2)
+    expect(new ClientMessageReader(defaultLimits).read(packFrames(messages, 1024)[0]!).length).toBe(3)
+  })
+
+  test('a large update travels in parts, interleaved with those of another document', () => {
+    const first = encodeRelayMessage(update(1, 1000), 128)
+    const second = encodeRelayMessage(update(2, 500), 128)
+    expect(first.length).toBeGreaterThan(7)
+    for (const part of first) expect(part.length).toBeLessThanOrEqual(128)
+    const read = new RelayMessageReader(defaultLimits)
+    const results = []
+    while (first.length + second.length > 0) {
+      for (const parts of [first, second]) {
+        const part = parts.shift()
+        if (part) results.push(...read.read(part))
+      }
+    }
+    expect(results.map((result) => result.ok && plain(result.message))).toEqual([plain(update(2, 500)), plain(update(1, 1000))])
+  })
+
+  test('a broken message ends its session; the other messages of the frame are read', () => {
+    const broken = Uint8Array.of(3, 7, 99, 0)
+    const frame = packFrames([bytesOf(open(1, 'a')), broken, bytesOf(open(2, 'b'))], 1024)[0]!
+    const results = new ClientMessageReader(defaultLimits).read(frame)
+    expect(results.map((result) => result.ok)).toEqual([true, false, true])
+    expect(results[1]).toMatchObject({ channel: 7, error: { code: 'malformed_frame' } })
+  })
+
+  test('every truncation of every vector is a fault, never a crash', () => {
+    for (const { from, hex } of vectors) {
+      const whole = fromHex(hex)
+      for (let length = 1; length < whole.length; length++) {
+        const results = reader(from).read(whole.slice(0, length))
+        expect(results.some((result) => !result.ok)).toBe(true)
+      }
+    }
+  })
+
+  test('trailing bytes inside a message are a fault', () => {
+    expect(new ClientMessageReader(defaultLimits).read(Uint8Array.of(3, 1, 26, 0))[0]).toMatchObject({ ok: false, channel: 1 })
+  })
+
+  test('a fault of channel 0, or of no channel at all, is one of the connection, and the last', () => {
+    const ping = encodeClientMessage({ type: 'ping' }, 1024)[0]!
+    for (const broken of [Uint8Array.of(2, 0, 99), Uint8Array.of(0), Uint8Array.of(1, 0)]) {
+      const results = new ClientMessageReader(defaultLimits).read(packFrames([broken, ping], 1024)[0]!)
+      expect(results).toMatchObject([{ ok: false, channel: null }])
+    }
+    expect(new ClientMessageReader(defaultLimits).read(Uint8Array.of(0x80))).toMatchObject([{ ok: false, channel: null }])
+  })
+
+  test('unfinished parts are bounded, for the connection as a whole', () => {
+    const limits = { ...defaultLimits, documentBytesMax: 1000 }
+    const read = new RelayMessageReader(limits)
+    const faults = [1, 2, 3].flatMap((channel) =>
+      encodeRelayMessage(update(channel, 900), 500)
+        .slice(0, -1)
+        .flatMap((part) => read.read(part)),
+    )
+    expect(faults).toMatchObject([{ ok: false, channel: 3, error: { code: 'update_too_large' } }])
+  })
+
+  test('an update over the limit is refused, unless it is the answer to a request for everything', () => {
+    const limits = { ...defaultLimits, updateBytesMax: 100 }
+    const message = (answer: boolean, bytes: number): ClientMessage => ({
+      type: 'session',
+      channel: 1,
+      message: { type: 'update', seq: 1, answer, update: new Uint8Array(bytes) },
+    })
+    const read = (answer: boolean, bytes: number) =>
+      new ClientMessageReader(limits).read(encodeClientMessage(message(answer, bytes), 1024)[0]!)[0]
+    expect(read(false, 100)).toMatchObject({ ok: true })
+    expect(read(false, 101)).toMatchObject({ ok: false, channel: 1, error: { code: 'update_too_large' } })
+    expect(read(true, 101)).toMatchObject({ ok: true })
+  })
+})

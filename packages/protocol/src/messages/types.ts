@@ -1,0 +1,92 @@
+import type { ErrorCode } from '../errors.js'
+import type { LogPoint } from '../log/port.js'
+
+/** What a session may do with its document. */
+export type Access = 'read' | 'write'
+
+/**
+ * From a client, about one document. On the wire each carries the channel of its session.
+ */
+export type SessionRequest =
+  /**
+   * Opens a document. `resume` is where this client left off; without it `stateVector` says what it has.
+   * The client sends nothing more before `opened`.
+   */
+  | { readonly type: 'open'; readonly name: string; readonly resume: LogPoint | null; readonly stateVector: Uint8Array }
+  /**
+   * Edits. `seq` is 1, 2, 3, … within the session. `answer` marks the full difference that an `opened`
+   * with a state vector or a `resync` asked for.
+   */
+  | { readonly type: 'update'; readonly seq: number; readonly answer: boolean; readonly update: Uint8Array }
+  /** What the client has, where its resume point was not confirmed: the relay sends what it lacks. */
+  | { readonly type: 'exchange'; readonly stateVector: Uint8Array }
+  /** Idle and synced: are we equal? `vectorHash` is `hashStateVector`. */
+  | { readonly type: 'digest'; readonly point: LogPoint; readonly vectorHash: number }
+  /** y-protocols awareness update bytes. */
+  | { readonly type: 'awareness'; readonly update: Uint8Array }
+  | { readonly type: 'close' }
+
+/** From the relay, about one document. */
+export type SessionReply =
+  /**
+   * The relay speaks first. `stateVector` is null where `resume` was confirmed: then the pending edits alone are
+   * wanted. Otherwise the client answers with its full difference (`update` with `answer`), and with `exchange`
+   * where it had offered a resume point.
+   */
+  | { readonly type: 'opened'; readonly point: LogPoint; readonly stateVector: Uint8Array | null; readonly access: Access }
+  /** Edits of others (its own may be among them). `position` and `chain` are the log's after them. */
+  | { readonly type: 'update'; readonly position: number; readonly chain: number; readonly update: Uint8Array }
+  /**
+   * Everything that was committed when the client asked has been sent. `update` is the difference that an open or
+   * an exchange asked for, null where nothing was lacking.
+   */
+  | { readonly type: 'synced'; readonly position: number; readonly chain: number; readonly update: Uint8Array | null }
+  /** All updates up to `seq` are on disk. `position` and `chain` are how far the session has been sent everything. */
+  | { readonly type: 'ack'; readonly seq: number; readonly position: number; readonly chain: number }
+  /** Something that update `seq` refers to is missing here: send the full difference against `stateVector`, marked `answer`. */
+  | { readonly type: 'resync'; readonly seq: number; readonly stateVector: Uint8Array }
+  /** The digest was equal. An unequal one is answered with `resync`. */
+  | { readonly type: 'digest' }
+  /** y-protocols awareness update bytes. */
+  | { readonly type: 'awareness'; readonly update: Uint8Array }
+  /** The document was not opened. */
+  | Ending<'refused'>
+  /** The session has ended. */
+  | Ending<'closed'>
+
+/** How a session ends: why, in words, and whether opening it again can help. */
+export interface Ending<Type extends string> {
+  readonly type: Type
+  readonly code: ErrorCode
+  readonly reason: string
+  readonly retry: boolean
+}
+
+/** From a client, about the connection. */
+export type ConnectionRequest =
+  | { readonly type: 'hello'; readonly versions: readonly number[]; readonly agent: string }
+  | { readonly type: 'ping' }
+  | { readonly type: 'pong' }
+
+/** From the relay, about the connection. */
+export type ConnectionReply =
+  | { readonly type: 'welcome'; readonly version: number; readonly limits: WelcomeLimits; readonly agent: string }
+  | { readonly type: 'ping' }
+  | { readonly type: 'pong' }
+  /** Drain: come back in `retryMs`. */
+  | { readonly type: 'leaving'; readonly retryMs: number }
+
+/** The limits that a client has to know. */
+export interface WelcomeLimits {
+  readonly frameBytesMax: number
+  readonly updateBytesMax: number
+  readonly documentBytesMax: number
+}
+
+/** A number that a client picks for a session, unique within its connection while the session lives. */
+export type Channel = number
+
+/** A message from a client: about the connection, or on a channel. */
+export type ClientMessage = ConnectionRequest | { readonly type: 'session'; readonly channel: Channel; readonly message: SessionRequest }
+/** A message from the relay: about the connection, or on a channel. */
+export type RelayMessage = ConnectionReply | { readonly type: 'session'; readonly channel: Channel; readonly message: SessionReply }

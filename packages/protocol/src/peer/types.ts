@@ -1,0 +1,68 @@
+import type { LogPoint } from '../log/port.js'
+import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
+import type { ErrorCode } from '../errors.js'
+
+/** The document that a Peer keeps in sync: a Y.Doc behind three functions. */
+export interface Replica {
+  /** encoded state vector */
+  stateVector(): Uint8Array
+  /** everything that a peer with `stateVector` lacks, as update v1 */
+  difference(stateVector: Uint8Array): Uint8Array
+}
+
+/** Where a Peer stands with the relay: one state, never two booleans. */
+export type PeerState =
+  /** no connection */
+  | { readonly at: 'offline' }
+  /** `open` is sent, the relay has not spoken */
+  | { readonly at: 'opening' }
+  /** the relay spoke; its content is on the way */
+  | { readonly at: 'syncing' }
+  /** everything the relay had is here */
+  | { readonly at: 'live' }
+  /** the relay ended the session for good */
+  | { readonly at: 'refused'; readonly code: ErrorCode; readonly reason: string }
+  /** the application closed it */
+  | { readonly at: 'closed' }
+
+/** What happens to a Peer. */
+export type PeerInput =
+  /** the connection is welcomed */
+  | { readonly type: 'connected' }
+  /** the connection is gone */
+  | { readonly type: 'disconnected' }
+  | { readonly type: 'received'; readonly reply: SessionReply }
+  /** a local transaction of the replica produced this update */
+  | { readonly type: 'edited'; readonly update: Uint8Array }
+  /** send what was edited since the last flush, as one update: called once per microtask or frame */
+  | { readonly type: 'flushed' }
+  /** local awareness changed: y-protocols awareness update bytes */
+  | { readonly type: 'awareness'; readonly update: Uint8Array }
+  /** compare with the relay, if idle */
+  | { readonly type: 'digestDue' }
+  /** the application is done with the document */
+  | { readonly type: 'close' }
+
+/** What a Peer wants done. */
+export type PeerEffect =
+  | { readonly type: 'send'; readonly request: SessionRequest }
+  /** integrate into the replica, with an origin that does not come back as `edited` */
+  | { readonly type: 'apply'; readonly update: Uint8Array }
+  | { readonly type: 'applyAwareness'; readonly update: Uint8Array }
+  /** the relay may hold none of our awareness: send it anew with a higher clock, drop that of others if `lost` */
+  | { readonly type: 'announceAwareness' }
+  | { readonly type: 'forgetAwareness' }
+  /** state or pending changed */
+  | { readonly type: 'changed' }
+
+/** What a Peer can be asked. */
+export interface PeerView {
+  readonly state: PeerState
+  readonly access: Access
+  /** local changes that the relay has not acknowledged */
+  readonly pending: number
+  /** local changes ever, and how many of them are acknowledged: `saved()` waits for the second to reach the first */
+  readonly edits: number
+  readonly saved: number
+  readonly resume: LogPoint | null
+}

@@ -1,0 +1,2 @@
+export { Room } from './room.js'
+export * from './types.js'

@@ -1,0 +1,456 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
+import { decodeAwareness, encodeAwareness } from '../awareness/codec.js'
+import { defaultLimits } from '../limits.js'
+import { type LogRecord, unknownPoint } from '../log/port.js'
+import type { SessionReply, SessionRequest } from '../messages/types.js'
+import { emptyStateVector, hashStateVector } from '../updates/index.js'
+import { Room } from './room.js'
+import type { RoomEffect, RoomInput, SessionProfile } from './types.js'
+
+const limits = { ...defaultLimits, tailRecordsMax: 4, documentBytesMax: 10_000, resyncsMax: 2 }
+
+/** A room with people in it, and a committer that commits when it is told to. */
+class Story {
+  room = new Room('story', limits)
+  now = 1_000
+  effects: RoomEffect[] = []
+  records: LogRecord[] = []
+  #seq = new Map<number, number>()
+
+  constructor() {
+    this.step({ type: 'loaded', stored: null, epoch: '00000000000000aa' })
+  }
+
+  step(input: RoomInput): void {
+    this.effects.push(...this.room.step(input))
+  }
+
+  join(session: number, open: Partial<Extract<SessionRequest, { type: 'open' }>> = {}, profile: Partial<SessionProfile> = {}) {
+    this.#seq.set(session, 0)
+    this.step({
+      type: 'joined',
+      session,
+      profile: { author: '', access: 'write', echo: false, ...profile },
+      request: { type: 'open', name: 'story', resume: null, stateVector: emptyStateVector, ...open },
+    })
+  }
+
+  say(session: number, request: Exclude<SessionRequest, { type: 'open' }>): void {
+    this.step({ type: 'received', session, request, now: this.now })
+  }
+
+  update(session: number, update: Uint8Array, answer = false): void {
+    const seq = (this.#seq.get(session) ?? 0) + 1
+    this.#seq.set(session, seq)
+    this.say(session, { type: 'update', seq, answer, update })
+  }
+
+  /** false where there was nothing to commit */
+  begin(): boolean {
+    const [append] = this.room.step({ type: 'committing', now: this.now })
+    if (append?.type !== 'append') return false
+    this.records.push(append.append.record)
+    return true
+  }
+
+  finish(): void {
+    this.step({ type: 'committed', now: this.now })
+  }
+
+  commit(): void {
+    if (this.begin()) this.finish()
+  }
+
+  /** what a session was told since the last call, and forgets it */
+  heard(session: number): SessionReply[] {
+    const replies = this.effects.flatMap((effect) =>
+      effect.type === 'send' && effect.to.includes(session) ? [effect.message] : [],
+    )
+    this.effects = this.effects.filter((effect) => !(effect.type === 'send' && effect.to.includes(session)))
+    return replies
+  }
+
+  types(session: number): string[] {
+    return this.heard(session).map((reply) => reply.type)
+  }
+}
+
+/** Someone typing: each call gives the update of one more insertion. */
+function typist(clientId: number) {
+  const doc = new Y.Doc()
+  doc.clientID = clientId
+  const type = (text: string) => {
+    const before = Y.encodeStateVector(doc)
+    doc.getText('t').insert(doc.getText('t').length, text)
+    return Y.encodeStateAsUpdate(doc, before)
+  }
+  return { doc, type }
+}
+
+const textOf = (...updates: (Uint8Array | null)[]) => {
+  const doc = new Y.Doc()
+  for (const update of updates) if (update) Y.applyUpdate(doc, update)
+  return doc.getText('t').toString()
+}
+
+let story: Story
+beforeEach(() => {
+  story = new Story()
+})
+
+describe('saved means on disk', () => {
+  test('nothing is shown or acknowledged before the commit is done', () => {
+    story.join(1)
+    story.join(2)
+    story.heard(1)
+    story.heard(2)
+    story.update(1, typist(1).type('hello'), true)
+    expect(story.effects).toEqual([{ type: 'dirty' }])
+    story.begin()
+    expect(story.types(1)).toEqual([])
+    story.finish()
+    expect(story.heard(1)).toMatchObject([{ type: 'ack', seq: 1, position: 1 }])
+    const [update] = story.heard(2)
+    expect(update).toMatchObject({ type: 'update', position: 1 })
+    expect(update?.type === 'update' && textOf(update.update)).toBe('hello')
+  })
+
+  test('what comes during a commit goes into the next one, and is acknowledged with that', () => {
+    const ann = typist(1)
+    story.join(1)
+    story.update(1, ann.type('a'), true)
+    story.begin()
+    story.update(1, ann.type('b'))
+    story.update(1, ann.type('c'))
+    story.heard(1)
+    story.finish()
+    expect(story.heard(1)).toMatchObject([{ type: 'ack', seq: 1 }])
+    story.commit()
+    expect(story.heard(1)).toMatchObject([{ type: 'ack', seq: 3 }])
+    expect(story.records.map((record) => record.position)).toEqual([1, 2])
+  })
+
+  test('a duplicate waits for the commit that its original is in', () => {
+    const update = typist(1).type('a')
+    story.join(1)
+    story.join(2)
+    story.update(1, update, true)
+    story.begin()
+    story.heard(2)
+    story.update(2, update, true)
+    expect(story.types(2)).toEqual([])
+    story.finish()
+    expect(story.types(2)).toEqual(['update', 'ack'])
+    expect(story.records.length).toBe(1)
+    story.update(2, update)
+    expect(story.types(2)).toEqual(['ack'])
+  })
+
+  test('a commit that failed ends every session, and acknowledges nothing', () => {
+    story.join(1)
+    story.update(1, typist(1).type('a'), true)
+    story.begin()
+    story.heard(1)
+    story.step({ type: 'commitFailed' })
+    expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'storage_failed', retry: true }])
+  })
+
+  test('the record says who wrote what', () => {
+    const [ann, ben] = [typist(1), typist(2)]
+    story.join(1, {}, { author: 'ann' })
+    story.join(2, {}, { author: 'ben' })
+    story.update(1, ann.type('a'), true)
+    story.update(2, ben.type('b'), true)
+    story.update(1, ann.type('c'))
+    story.commit()
+    const runs = story.records[0]!.runs
+    expect(runs.map((run) => run.author)).toEqual(['ann', 'ben'])
+    expect(textOf(runs[0]!.update)).toBe('ac')
+  })
+})
+
+describe('coming back', () => {
+  const typed = (count: number) => {
+    const ann = typist(1)
+    story.join(1)
+    for (let i = 0; i < count; i++) {
+      story.update(1, ann.type(String(i)), i === 0)
+      story.commit()
+    }
+    return ann
+  }
+  const point = (position: number) => ({ epoch: '00000000000000aa', position, chain: story.records[position - 1]!.chain })
+
+  test('a confirmed point gets the records after it, and no state vector', () => {
+    typed(3)
+    story.join(2, { resume: point(1) })
+    const [opened, synced] = story.heard(2)
+    expect(opened).toMatchObject({ type: 'opened', stateVector: null })
+    expect(synced).toMatchObject({ type: 'synced', position: 3, chain: story.records[2]!.chain })
+    story.join(3, { resume: point(3) })
+    expect(story.heard(3)).toMatchObject([{ type: 'opened', stateVector: null }, { type: 'synced', update: null }])
+  })
+
+  const wrong = {
+    'another epoch': () => ({ ...point(2), epoch: '00000000000000bb' }),
+    'another chain': () => ({ ...point(2), chain: 1 }),
+    'a position beyond the head': () => ({ ...point(3), position: 4 }),
+    'a point that no log confirms': () => unknownPoint,
+  }
+  for (const [name, resume] of Object.entries(wrong)) {
+    test(`${name} is asked for everything, and gets what it lacks by exchange`, () => {
+      typed(3)
+      story.join(2, { resume: resume() })
+      expect(story.heard(2)).toMatchObject([{ type: 'opened', stateVector: expect.any(Uint8Array) }])
+      story.update(2, typist(2).type('!'), true)
+      story.commit()
+      expect(story.types(2)).toEqual(['ack'])
+      story.say(2, { type: 'exchange', stateVector: emptyStateVector })
+      const [synced] = story.heard(2)
+      expect(synced?.type === 'synced' && textOf(synced.update)).toMatch(/^(012!|!012)$/)
+    })
+  }
+
+  test('records that have left the tail cost an exchange, not an error', () => {
+    typed(30)
+    story.join(2, { resume: point(1) })
+    expect(story.heard(2)[0]).toMatchObject({ type: 'opened', stateVector: expect.any(Uint8Array) })
+  })
+
+  test('a stored document opens with its content and goes on counting', () => {
+    const ann = typed(2)
+    const stored = {
+      epoch: '00000000000000cc',
+      base: null,
+      basePosition: 0,
+      baseChain: 0,
+      records: story.records,
+    }
+    const again = new Story()
+    again.step({ type: 'loaded', stored, epoch: 'ffffffffffffffff' })
+    again.join(1)
+    const [opened, synced] = again.heard(1)
+    expect(opened).toMatchObject({ point: { epoch: '00000000000000cc', position: 2 } })
+    expect(synced?.type === 'synced' && textOf(synced.update)).toBe('01')
+    again.update(1, ann.type('2'), true)
+    again.commit()
+    expect(again.records[0]).toMatchObject({ position: 3 })
+  })
+})
+
+describe('a gap', () => {
+  test('is answered with resync; what follows is discarded until the answer; the ack never passes it', () => {
+    const ann = typist(1)
+    story.join(1)
+    story.update(1, ann.type('a'), true)
+    story.commit()
+    story.heard(1)
+    ann.type('lost')
+    story.update(1, ann.type('b'))
+    const [resync] = story.heard(1)
+    expect(resync).toMatchObject({ type: 'resync', seq: 2 })
+    story.update(1, ann.type('c'))
+    story.commit()
+    expect(story.types(1)).toEqual([])
+    const vector = (resync as Extract<SessionReply, { type: 'resync' }>).stateVector
+    story.update(1, Y.encodeStateAsUpdate(ann.doc, vector), true)
+    story.commit()
+    expect(story.heard(1)).toMatchObject([{ type: 'ack', seq: 4 }])
+    story.join(2)
+    const synced = story.heard(2)[1]
+    expect(synced?.type === 'synced' && textOf(synced.update)).toBe('alostbc')
+  })
+
+  test('again and again ends the session', () => {
+    story.join(1)
+    story.update(1, new Uint8Array([0, 0]), true)
+    story.heard(1)
+    for (let i = 0; i < 3; i++) {
+      const ben = typist(10 + i)
+      ben.type('lost')
+      story.update(1, ben.type('x'))
+      if (i === 2) break
+      expect(story.types(1)).toEqual(['resync'])
+      story.update(1, Uint8Array.of(0, 0), true)
+      expect(story.types(1)).toEqual(['ack'])
+    }
+    expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'too_many_resyncs', retry: true }])
+  })
+
+  test('a digest that differs is noted and healed', () => {
+    const ann = typist(1)
+    story.join(1)
+    story.update(1, ann.type('a'), true)
+    story.commit()
+    story.heard(1)
+    const head = { epoch: '00000000000000aa', position: 1, chain: story.records[0]!.chain }
+    story.say(1, { type: 'digest', point: head, vectorHash: hashStateVector(Y.encodeStateVector(ann.doc)) })
+    expect(story.heard(1)).toEqual([{ type: 'digest' }])
+    story.say(1, { type: 'digest', point: head, vectorHash: 1 })
+    expect(story.types(1)).toEqual(['resync'])
+    expect(story.effects).toContainEqual({ type: 'note', event: 'digest_mismatch', session: 1 })
+  })
+})
+
+describe('bad input harms nobody else', () => {
+  const poison = Uint8Array.of(1, 1, 2, 0, 0, 0, 0)
+
+  test('a malformed update ends its session, and nothing of it is kept', () => {
+    story.join(1)
+    story.join(2)
+    story.heard(1)
+    story.update(1, poison, true)
+    expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'malformed_update', retry: false }])
+    expect(story.types(2)).toEqual(['opened', 'synced'])
+    story.update(2, typist(2).type('fine'), true)
+    story.commit()
+    expect(story.types(2)).toEqual(['ack'])
+    expect(story.records.length).toBe(1)
+  })
+
+  test('a seq out of order, and an update of a reader, end their session', () => {
+    story.join(1)
+    story.say(1, { type: 'update', seq: 2, answer: true, update: Uint8Array.of(0, 0) })
+    expect(story.heard(1).at(-1)).toMatchObject({ type: 'closed', code: 'protocol_violation' })
+    story.join(2, {}, { access: 'read' })
+    story.update(2, typist(2).type('x'), true)
+    expect(story.heard(2).at(-1)).toMatchObject({ type: 'closed', code: 'read_only' })
+  })
+
+  test('a state vector that is none is refused', () => {
+    story.join(1, { stateVector: Uint8Array.of(255, 255) })
+    expect(story.heard(1)).toMatchObject([{ type: 'refused', code: 'malformed_frame' }])
+  })
+
+  test('a document at its limit takes no more, and stays as it was', () => {
+    const ann = typist(1)
+    story.join(1)
+    story.update(1, ann.type('x'.repeat(9_000)), true)
+    story.commit()
+    const ben = typist(2)
+    story.join(2)
+    story.update(2, ben.type('y'.repeat(2_000)), true)
+    expect(story.heard(2).at(-1)).toMatchObject({ type: 'closed', code: 'document_too_large' })
+    // nothing of what was refused may count as known: what builds on it has a gap
+    story.join(3)
+    story.update(3, Uint8Array.of(0, 0), true)
+    story.heard(3)
+    story.update(3, ben.type('!'))
+    expect(story.types(3)).toEqual(['resync'])
+    story.update(3, ann.type('z'), true)
+    story.commit()
+    expect(story.heard(3).at(-1)).toMatchObject({ type: 'ack', seq: 3 })
+    expect(story.records.length).toBe(2)
+  })
+})
+
+describe('slow readers', () => {
+  test('get nothing while congested, then everything they missed as one update', () => {
+    const ann = typist(1)
+    story.join(1)
+    story.join(2)
+    story.heard(2)
+    story.step({ type: 'congested', session: 2 })
+    for (const text of ['a', 'b', 'c']) {
+      story.update(1, ann.type(text), text === 'a')
+      story.commit()
+    }
+    expect(story.types(2)).toEqual([])
+    story.step({ type: 'drained', session: 2 })
+    const [update, ...more] = story.heard(2)
+    expect(more).toEqual([])
+    expect(update).toMatchObject({ type: 'update', position: 3, chain: story.records[2]!.chain })
+    expect(update?.type === 'update' && textOf(update.update)).toBe('abc')
+  })
+
+  test('whose records have left the tail get the whole document', () => {
+    const ann = typist(1)
+    story.join(1)
+    story.join(2)
+    story.heard(2)
+    story.step({ type: 'congested', session: 2 })
+    for (let i = 0; i < 30; i++) {
+      story.update(1, ann.type('x'), i === 0)
+      story.commit()
+    }
+    story.step({ type: 'drained', session: 2 })
+    const [update] = story.heard(2)
+    expect(update?.type === 'update' && textOf(update.update)).toBe('x'.repeat(30))
+  })
+})
+
+describe('awareness', () => {
+  const state = (client: number, clock: number, text: string | null) =>
+    encodeAwareness(new Map([[client, { clock, state: text === null ? null : JSON.stringify(text) }]]))
+  const seen = (session: number) =>
+    story
+      .heard(session)
+      .flatMap((reply) => (reply.type === 'awareness' ? [...decodeAwareness(reply.update, limits)] : []))
+      .map(([client, entry]) => [client, entry.state === null ? null : JSON.parse(entry.state)])
+
+  beforeEach(() => {
+    story.join(1)
+    story.join(2)
+    story.heard(1)
+    story.heard(2)
+  })
+
+  test('passes at once, gathers when it comes often, and the last word of each client wins', () => {
+    story.say(1, { type: 'awareness', update: state(11, 1, 'a') })
+    expect(seen(2)).toEqual([[11, 'a']])
+    story.say(1, { type: 'awareness', update: state(11, 2, 'b') })
+    story.say(1, { type: 'awareness', update: state(11, 3, 'c') })
+    expect(seen(2)).toEqual([])
+    expect(story.effects.filter((effect) => effect.type === 'wake')).toEqual([{ type: 'wake', at: 1_020 }])
+    story.now = 1_020
+    story.step({ type: 'ticked', now: story.now })
+    expect(seen(2)).toEqual([[11, 'c']])
+    expect(seen(1)).toEqual([])
+  })
+
+  test('never overtakes the edits that its session sent before', () => {
+    story.update(1, typist(1).type('text'), true)
+    story.say(1, { type: 'awareness', update: state(11, 1, 'after the text') })
+    expect(story.types(2)).toEqual([])
+    story.commit()
+    expect(story.types(2)).toEqual(['update', 'awareness'])
+  })
+
+  test('goes with its session, and a newcomer sees who is here', () => {
+    story.say(1, { type: 'awareness', update: state(11, 1, 'a') })
+    story.join(3)
+    expect(seen(3)).toEqual([[11, 'a']])
+    story.now += 1_000
+    story.step({ type: 'left', session: 1, now: story.now })
+    expect(seen(2)).toEqual([
+      [11, 'a'],
+      [11, null],
+    ])
+  })
+
+  test('of a client belongs to the session that claimed it first, and to an heir when that leaves', () => {
+    story.say(1, { type: 'awareness', update: state(11, 1, 'mine') })
+    story.say(2, { type: 'awareness', update: state(11, 9, 'spoofed') })
+    story.join(3)
+    expect(seen(3)).toEqual([[11, 'mine']])
+    story.now += 1_000
+    story.step({ type: 'left', session: 1, now: story.now })
+    expect(seen(3)).toEqual([[11, 'spoofed']])
+  })
+
+  test('that is malformed ends its session', () => {
+    story.say(1, { type: 'awareness', update: Uint8Array.of(1, 1, 1, 1, 0x7b) })
+    expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'malformed_awareness' }])
+  })
+})
+
+test('a room is idle when nobody is here and nothing is on its way to the log', () => {
+  expect(story.room.idle).toBe(true)
+  story.join(1)
+  story.update(1, typist(1).type('a'), true)
+  story.step({ type: 'left', session: 1, now: story.now })
+  expect(story.room.idle).toBe(false)
+  story.commit()
+  expect(story.room.idle).toBe(true)
+})

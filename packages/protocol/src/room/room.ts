@@ -1,0 +1,307 @@
+import { type AwarenessEntries, decodeAwareness, encodeAwareness } from '../awareness/codec.js'
+import { AwarenessTable } from '../awareness/table.js'
+import { type ErrorCode, errorCodes, SynclineError } from '../errors.js'
+import type { Limits } from '../limits.js'
+import type { LogRecord } from '../log/port.js'
+import { chainAfter } from '../log/record.js'
+import type { SessionReply, SessionRequest } from '../messages/types.js'
+import { unreachable } from '../unreachable.js'
+import {
+  admitUpdate,
+  assertStateVector,
+  Coverage,
+  differenceFrom,
+  hashStateVector,
+  mergeUpdates,
+} from '../updates/index.js'
+import { AwarenessOutbox } from './awarenessOutbox.js'
+import { Content } from './content.js'
+import { CommitQueue } from './queue.js'
+import { Session } from './session.js'
+import type { RoomEffect, RoomInput, SessionId } from './types.js'
+
+type Request<Type extends SessionRequest['type']> = Extract<SessionRequest, { type: Type }>
+
+/**
+ * The relay's live side of one document: takes what happens, returns what to do. It holds no Y.Doc: updates are
+ * scanned and cut to what is new, and shown or acknowledged after the log has them.
+ *
+ * Invariants: what is in the coverage but not in the content is queued or being committed; no session is sent a byte
+ * of it. The log is causally complete: what refers to something it lacks is answered with `resync` and not kept.
+ */
+export class Room {
+  readonly name: string
+  readonly #limits: Limits
+  readonly #sessions = new Map<SessionId, Session>()
+  readonly #coverage = new Coverage()
+  readonly #queue = new CommitQueue()
+  readonly #awareness: AwarenessTable
+  readonly #awarenessOutbox: AwarenessOutbox
+  #epoch = ''
+  #content: Content
+  #effects: RoomEffect[] = []
+
+  constructor(name: string, limits: Limits) {
+    this.name = name
+    this.#limits = limits
+    this.#content = new Content(null, limits)
+    this.#awareness = new AwarenessTable(limits)
+    this.#awarenessOutbox = new AwarenessOutbox(limits.awarenessGatherMs)
+  }
+
+  /** True where nobody is here and nothing is on its way to the log: the room can be forgotten. */
+  get idle(): boolean {
+    return this.#sessions.size === 0 && this.#queue.empty
+  }
+
+  step(input: RoomInput): RoomEffect[] {
+    this.#handle(input)
+    if ('now' in input) this.#flushAwareness(input.now)
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  #handle(input: RoomInput): void {
+    switch (input.type) {
+      case 'loaded':
+        return this.#load(input)
+      case 'joined':
+        return this.#guarded(input.session, () => this.#join(input))
+      case 'received': {
+        const session = this.#sessions.get(input.session)
+        if (session) this.#guarded(session.id, () => this.#receive(session, input.request))
+        return
+      }
+      case 'left':
+        return this.#leave(input.session)
+      case 'committing':
+        return this.#beginCommit(input.now)
+      case 'committed':
+        return this.#finishCommit()
+      case 'commitFailed':
+        for (const session of this.#sessions.values()) this.#end(session.id, 'storage_failed', true)
+        return
+      case 'congested':
+        this.#sessions.get(input.session)?.congest()
+        return
+      case 'drained':
+        return this.#catchUp(this.#sessions.get(input.session))
+      case 'ticked':
+        return // the flush at the end of every step is all there is to do
+      default:
+        return unreachable(input)
+    }
+  }
+
+  #load({ stored, epoch }: Extract<RoomInput, { type: 'loaded' }>): void {
+    this.#epoch = stored?.epoch ?? epoch
+    this.#content = new Content(stored, this.#limits)
+    if (stored?.base) this.#coverage.add(stored.base)
+    for (const record of stored?.records ?? []) for (const run of record.runs) this.#coverage.add(run.update)
+  }
+
+  #join({ session: id, profile, request }: Extract<RoomInput, { type: 'joined' }>): void {
+    const { resume, stateVector } = request
+    if (resume === null) assertStateVector(stateVector, this.#limits.stateVectorClientsMax)
+    const confirmed = resume !== null && resume.epoch === this.#epoch && this.#content.confirms(resume)
+    const session = new Session(id, profile, { answerOwed: !confirmed })
+    this.#sessions.set(id, session)
+    this.#send(session, {
+      type: 'opened',
+      point: { epoch: this.#epoch, ...this.#content.head },
+      stateVector: confirmed ? null : this.#coverage.encodeStateVector(),
+      access: profile.access,
+    })
+    if (confirmed) this.#sync(session, this.#content.since(resume.position))
+    else if (resume === null) this.#sync(session, this.#content.difference(stateVector))
+    // otherwise the session sends `exchange`, and is told nothing before
+    const present = this.#awareness.entries
+    if (present.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(present) })
+  }
+
+  #receive(session: Session, request: Exclude<SessionRequest, { type: 'open' }>): void {
+    switch (request.type) {
+      case 'update':
+        return this.#update(session, request)
+      case 'exchange':
+        assertStateVector(request.stateVector, this.#limits.stateVectorClientsMax)
+        return this.#sync(session, this.#content.difference(request.stateVector))
+      case 'digest':
+        return this.#digest(session, request)
+      case 'awareness':
+        return this.#takeAwareness(session, request)
+      case 'close':
+        return this.#leave(session.id)
+      default:
+        return unreachable(request)
+    }
+  }
+
+  /** Sends a session what it lacks; from here on it gets every broadcast. */
+  #sync(session: Session, update: Uint8Array | null): void {
+    const { head } = this.#content
+    session.moveTo(head)
+    this.#send(session, { type: 'synced', ...head, update })
+  }
+
+  #update(session: Session, { seq, answer, update }: Request<'update'>): void {
+    if (seq !== session.seq + 1) throw new SynclineError('protocol_violation', `Update ${seq} follows ${session.seq}`)
+    session.seq = seq
+    if (session.profile.access === 'read') throw new SynclineError('read_only')
+    // covered by the full difference that this session was asked for and has not sent yet
+    if (session.answerOwed && !answer) return
+    this.#assertSpace(update)
+    const admission = admitUpdate(this.#coverage, update, this.#limits)
+    if (admission.update) this.#queue.add({ session: session.id, author: session.profile.author, update: admission.update })
+    if (admission.complete && !answer) session.resyncs = 0
+    // an answer holds all that its author has: what is still missing, the author lacks as well
+    if (admission.complete || answer) this.#acknowledgeLater(session)
+    else this.#askToResync(session)
+    if (admission.update && this.#queue.wantsCommit) this.#effects.push({ type: 'dirty' })
+  }
+
+  /** Before the update is admitted: what the coverage has must reach the log. */
+  #assertSpace(update: Uint8Array): void {
+    const free = this.#limits.documentBytesMax - this.#content.bytes - this.#queue.bytes
+    if (update.length <= free) return
+    // a full difference repeats much that is known
+    const added = differenceFrom(update, this.#coverage.encodeStateVector())?.length ?? 0
+    if (added > free) throw new SynclineError('document_too_large', `The document has ${this.#content.bytes} bytes`)
+  }
+
+  #acknowledgeLater(session: Session): void {
+    session.answerOwed = false
+    // a duplicate waits for what was queued when it came: its original may be on the way
+    if (this.#queue.empty) this.#acknowledge(session, session.seq)
+    else this.#queue.acknowledgeWithLast(session)
+  }
+
+  #askToResync(session: Session): void {
+    if (++session.resyncs > this.#limits.resyncsMax) throw new SynclineError('too_many_resyncs')
+    session.answerOwed = true
+    this.#note('resync', session)
+    this.#send(session, { type: 'resync', seq: session.seq, stateVector: this.#coverage.encodeStateVector() })
+  }
+
+  #digest(session: Session, { point, vectorHash }: Request<'digest'>): void {
+    const { position, chain } = this.#content.head
+    const comparable = this.#queue.empty && !session.answerOwed && point.position === position
+    const equal =
+      point.epoch === this.#epoch &&
+      point.chain === chain &&
+      vectorHash === hashStateVector(this.#coverage.encodeStateVector())
+    if (!comparable || equal) return this.#send(session, { type: 'digest' })
+    this.#note('digest_mismatch', session)
+    this.#askToResync(session)
+  }
+
+  #beginCommit(now: number): void {
+    const runs = this.#queue.begin()
+    if (runs === null) return
+    const { head } = this.#content
+    const position = head.position + 1
+    const record: LogRecord = { position, time: now, chain: chainAfter(head.chain, runs), runs }
+    this.#queue.record = record
+    this.#effects.push({ type: 'append', append: { document: this.name, epoch: this.#epoch, record } })
+  }
+
+  #finishCommit(): void {
+    const { record, authors, acknowledged } = this.#queue.finish()
+    const before = this.#content.head.position
+    const update = mergeUpdates(record.runs.map((run) => run.update))
+    this.#content.append(record, update)
+    const head = this.#content.head
+    const to: SessionId[] = []
+    for (const session of this.#sessions.values()) {
+      if (session.cursor?.position !== before || session.congested) continue
+      session.moveTo(head)
+      const aloneWithIt = authors.size === 1 && authors.has(session.id)
+      if (session.profile.echo || !aloneWithIt) to.push(session.id)
+    }
+    if (to.length > 0) this.#effects.push({ type: 'send', to, message: { type: 'update', ...head, update } })
+    for (const [session, seq] of acknowledged) this.#acknowledge(session, seq)
+    if (this.#queue.wantsCommit) this.#effects.push({ type: 'dirty' })
+  }
+
+  #acknowledge(session: Session, seq: number): void {
+    if (!this.#sessions.has(session.id)) return
+    session.acknowledged = seq
+    this.#send(session, { type: 'ack', seq, ...(session.cursor ?? { position: 0, chain: 0 }) })
+    const held = session.acknowledged < session.seq ? null : session.releaseAwareness()
+    if (held) this.#spreadAwareness(session, held)
+  }
+
+  #catchUp(session: Session | undefined): void {
+    if (!session) return
+    const missed = session.drain()
+    const head = this.#content.head
+    if (session.cursor !== null && session.cursor.position !== head.position) {
+      const update = this.#content.since(session.cursor.position)
+      session.moveTo(head)
+      if (update) this.#send(session, { type: 'update', ...head, update })
+    }
+    if (missed.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(missed) })
+  }
+
+  #takeAwareness(session: Session, { update }: Request<'awareness'>): void {
+    const entries = decodeAwareness(update, this.#limits)
+    // a cursor must not point at text that is still on its way
+    if (session.acknowledged < session.seq) return session.holdAwareness(entries, this.#limits.awarenessClientsMax)
+    this.#spreadAwareness(session, entries)
+  }
+
+  #spreadAwareness(session: Session, entries: AwarenessEntries): void {
+    this.#awarenessOutbox.add(session.id, this.#awareness.apply(session.id, session.profile.author, entries))
+  }
+
+  #flushAwareness(now: number): void {
+    const flushed = this.#awarenessOutbox.flush(now)
+    if (flushed === null) return
+    if ('at' in flushed) {
+      this.#effects.push({ type: 'wake', at: flushed.at })
+      return
+    }
+    const to: SessionId[] = []
+    for (const session of this.#sessions.values()) {
+      if (session.id === flushed.onlyFrom) continue
+      if (session.congested) session.missAwareness(flushed.entries)
+      else to.push(session.id)
+    }
+    const message: SessionReply = { type: 'awareness', update: encodeAwareness(flushed.entries) }
+    if (to.length > 0) this.#effects.push({ type: 'send', to, message })
+  }
+
+  #leave(id: SessionId): void {
+    if (!this.#sessions.delete(id)) return
+    this.#effects.push({ type: 'end', session: id })
+    this.#awarenessOutbox.add(null, this.#awareness.drop(id))
+  }
+
+  /** Runs what a session asked for; what is wrong with it ends that session and nothing else. */
+  #guarded(id: SessionId, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      if (!(error instanceof SynclineError)) throw error
+      this.#effects.push({ type: 'note', event: 'refused', session: id, code: error.code })
+      this.#end(id, error.code, retryable.has(error.code), error.message)
+    }
+  }
+
+  #end(id: SessionId, code: ErrorCode, retry: boolean, reason: string = errorCodes[code]): void {
+    const type = this.#sessions.delete(id) ? 'closed' : 'refused'
+    this.#effects.push({ type: 'send', to: [id], message: { type, code, reason, retry } }, { type: 'end', session: id })
+    this.#awarenessOutbox.add(null, this.#awareness.drop(id))
+  }
+
+  #note(event: 'resync' | 'digest_mismatch', session: Session): void {
+    this.#effects.push({ type: 'note', event, session: session.id })
+  }
+
+  #send(session: Session, message: SessionReply): void {
+    this.#effects.push({ type: 'send', to: [session.id], message })
+  }
+}
+
+const retryable: ReadonlySet<ErrorCode> = new Set(['too_many_resyncs'])

@@ -1,0 +1,71 @@
+import type { AwarenessEntries, AwarenessEntry } from '../awareness/codec.js'
+import type { Head } from './content.js'
+import type { SessionId, SessionProfile } from './types.js'
+
+/** What a Room knows of one session. */
+export class Session {
+  readonly id: SessionId
+  readonly profile: SessionProfile
+  /** the last update that came */
+  seq = 0
+  /** the last update that was acknowledged */
+  acknowledged = 0
+  /** it was asked for its full difference: its updates are discarded until that comes */
+  answerOwed: boolean
+  /** resyncs asked since the last update that was complete */
+  resyncs = 0
+  #cursor: Head | null = null
+  #congested = false
+  #heldAwareness: Map<number, AwarenessEntry> | null = null
+  #missedAwareness = new Map<number, AwarenessEntry>()
+
+  constructor(id: SessionId, profile: SessionProfile, options: { readonly answerOwed: boolean }) {
+    this.id = id
+    this.profile = profile
+    this.answerOwed = options.answerOwed
+  }
+
+  /** how far it has been sent everything; null before it was synced */
+  get cursor(): Head | null {
+    return this.#cursor
+  }
+
+  get congested(): boolean {
+    return this.#congested
+  }
+
+  moveTo(head: Head): void {
+    this.#cursor = { position: head.position, chain: head.chain }
+  }
+
+  congest(): void {
+    this.#congested = true
+  }
+
+  /** Keeps what was said of cursors while the session takes nothing; the last word of each client wins. */
+  missAwareness(entries: AwarenessEntries): void {
+    for (const [client, entry] of entries) this.#missedAwareness.set(client, entry)
+  }
+
+  /** The session takes messages again; the result is the awareness that it missed. */
+  drain(): AwarenessEntries {
+    this.#congested = false
+    const missed = this.#missedAwareness
+    if (missed.size > 0) this.#missedAwareness = new Map()
+    return missed
+  }
+
+  /** Keeps what it said of cursors until its updates are shown; the last word of each client wins. */
+  holdAwareness(entries: AwarenessEntries, clientsMax: number): void {
+    this.#heldAwareness ??= new Map()
+    for (const [client, entry] of entries) {
+      if (this.#heldAwareness.size < clientsMax || this.#heldAwareness.has(client)) this.#heldAwareness.set(client, entry)
+    }
+  }
+
+  releaseAwareness(): AwarenessEntries | null {
+    const held = this.#heldAwareness
+    this.#heldAwareness = null
+    return held
+  }
+}

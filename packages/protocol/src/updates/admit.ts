@@ -1,0 +1,131 @@
+import type { Limits } from '../limits.js'
+import type { Coverage } from './coverage.js'
+import { type ClientDeletes, type Run, writeDeletes, writeRuns } from './encode.js'
+import { Scan } from './scan.js'
+import { type Settlement, settle } from './settle.js'
+import { Writer } from './writer.js'
+
+/** What {@link admitUpdate} took of an update. */
+export interface Admission {
+  /**
+   * What is new and lacks nothing: the bytes to log, which the coverage has now. The update itself where nothing had to
+   * be cut away; null where nothing is left.
+   */
+  readonly update: Uint8Array | null
+  /** false where something was left out because what it refers to is in neither the log nor the update */
+  readonly complete: boolean
+}
+
+const scan = new Scan()
+
+/**
+ * Takes into a log what an update adds to it, so that the log stays causally complete: what the coverage has is cut
+ * away, what refers to something missing is left out. A Skip is a gap: what comes before it is taken. The coverage is
+ * advanced by what is taken.
+ *
+ * @throws SynclineError `malformed_update` where Yjs would not have written the update, `update_too_large` where it has
+ * more ranges of deletions than the limits allow; the coverage is then as it was
+ */
+export function admitUpdate(
+  coverage: Coverage,
+  update: Uint8Array,
+  limits: Pick<Limits, 'updateDeleteRangesMax'>,
+): Admission {
+  scan.read(update, coverage, limits.updateDeleteRangesMax)
+  // from here on nothing throws, so the coverage may change; null stands for everything that was scanned
+  const structs = structsFollow(coverage) ? null : settleStructs(coverage)
+  addStructs(coverage, structs)
+  const deletes = deletesAreNew(coverage) ? null : settleDeletes(coverage)
+  addDeletes(coverage, deletes)
+  if (structs === null && deletes === null) return { update: scan.isEmpty ? null : update, complete: true }
+  return {
+    update: encode(update, structs?.runs ?? null, deletes?.clients ?? null),
+    complete: structs?.complete !== false && deletes?.complete !== false,
+  }
+}
+
+/** Whether each client's structs start where the log ends, and lack nothing: so it is with what is typed. */
+function structsFollow(coverage: Coverage): boolean {
+  if (scan.hasSkips || scan.hasMissing) return false
+  for (let i = 0; i < scan.runCount; i++) {
+    if (scan.runClock(i) !== coverage.clock(scan.runClient(i))) return false
+  }
+  return true
+}
+
+function settleStructs(coverage: Coverage): Settlement | null {
+  const settlement = settle(coverage, scan.allRuns())
+  const isWhole =
+    settlement.complete &&
+    !scan.hasSkips &&
+    settlement.runs.length === scan.runCount &&
+    settlement.runs.every((run, i) => run.cut === 0 && run.count === scan.run(i).count)
+  return isWhole ? null : settlement
+}
+
+function addStructs(coverage: Coverage, settlement: Settlement | null): void {
+  if (settlement === null) {
+    for (let i = 0; i < scan.runCount; i++) {
+      coverage.addInserts(scan.runClient(i), scan.runClock(i), scan.runEnd(i))
+    }
+  } else {
+    for (const run of settlement.runs) coverage.addInserts(run.client, run.clock, run.end)
+  }
+}
+
+/** Whether the log has all structs that are deleted, and none of the deletions. */
+function deletesAreNew(coverage: Coverage): boolean {
+  for (let i = 0; i < scan.deleteCount; i++) {
+    const client = scan.deleteClient(i)
+    if (scan.deleteEnd(i) > coverage.clock(client)) return false
+    if (coverage.hasDeletes(client, scan.deleteClock(i), scan.deleteEnd(i))) return false
+  }
+  return true
+}
+
+interface SettledDeletes {
+  /** what is new and deletes structs that the log has */
+  readonly clients: readonly ClientDeletes[]
+  /** false where deletions were left out, since the log does not have the structs */
+  readonly complete: boolean
+}
+
+function settleDeletes(coverage: Coverage): SettledDeletes {
+  const clients: ClientDeletes[] = []
+  let complete = true
+  scan.eachClientDeletes((client, ranges) => {
+    const clock = coverage.clock(client)
+    const fresh: number[] = []
+    for (let i = 0; i < ranges.length; i += 2) {
+      const rest = coverage.withoutDeletes(client, ranges[i]!, ranges[i + 1]!)
+      for (let j = 0; j < rest.length; j += 2) {
+        if (rest[j]! < clock) fresh.push(rest[j]!, Math.min(rest[j + 1]!, clock))
+        if (rest[j + 1]! > clock) complete = false
+      }
+    }
+    if (fresh.length > 0) clients.push({ client, ranges: fresh })
+  })
+  return { clients, complete }
+}
+
+function addDeletes(coverage: Coverage, settled: SettledDeletes | null): void {
+  if (settled === null) scan.eachClientDeletes((client, ranges) => coverage.addDeletes(client, ranges))
+  else for (const { client, ranges } of settled.clients) coverage.addDeletes(client, ranges)
+}
+
+/** The update with these structs and deletions only: null stands for all that it has. */
+function encode(
+  update: Uint8Array,
+  runs: readonly Run[] | null,
+  deletes: readonly ClientDeletes[] | null,
+): Uint8Array | null {
+  const structs = runs?.length ?? scan.runCount
+  const deletions = deletes?.length ?? scan.deleteCount
+  if (structs === 0 && deletions === 0) return null
+  const writer = new Writer(update.length)
+  if (runs === null) writer.copy(update, 0, scan.deletesFrom)
+  else writeRuns(writer, runs)
+  if (deletes === null) writer.copy(update, scan.deletesFrom, update.length)
+  else writeDeletes(writer, deletes)
+  return writer.finish()
+}

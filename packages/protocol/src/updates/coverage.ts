@@ -1,0 +1,91 @@
+import { Intervals, type Ranges } from './intervals.js'
+import { Scan } from './scan.js'
+import { encodeStateVector } from './stateVector.js'
+
+const scan = new Scan()
+
+/**
+ * Which ranges of inserts a log contains, and which ranges of deletions its updates carried. Integration deletes too,
+ * and no update says so: never compare this with the delete set of a `Y.Doc`.
+ *
+ * The inserts of a client in a log that is causally complete are one range from 0, and take one number.
+ */
+export class Coverage {
+  readonly #clocks = new Map<number, number>()
+  readonly #deletes = new Map<number, Intervals>()
+  /** inserts after a hole: a log that is causally complete has none */
+  readonly #beyond = new Map<number, Intervals>()
+
+  /**
+   * Adds everything that is in an update of the log itself, without judging it.
+   *
+   * @throws SynclineError `malformed_update`; then nothing was added
+   */
+  add(update: Uint8Array): void {
+    scan.read(update)
+    for (let i = 0; i < scan.runCount; i++) this.addInserts(scan.runClient(i), scan.runClock(i), scan.runEnd(i))
+    scan.eachClientDeletes((client, ranges) => this.addDeletes(client, ranges))
+  }
+
+  /** The clock up to which the log has all of a client: 0 where it has nothing from 0 on. */
+  clock(client: number): number {
+    return this.#clocks.get(client) ?? 0
+  }
+
+  /** Whether updates carried any deletion in this range of a client's structs. */
+  hasDeletes(client: number, clock: number, end: number): boolean {
+    return this.#deletes.get(client)?.overlaps(clock, end) ?? false
+  }
+
+  /** What of this range of a client's structs no update deleted. */
+  withoutDeletes(client: number, clock: number, end: number): Ranges {
+    return this.#deletes.get(client)?.missing(clock, end) ?? [clock, end]
+  }
+
+  /** Adds a range of a client's inserts, from `clock` up to but not with `end`. */
+  addInserts(client: number, clock: number, end: number): void {
+    const known = this.clock(client)
+    if (clock > known) {
+      intervalsOf(this.#beyond, client).add(clock, end)
+    } else if (end > known) {
+      this.#clocks.set(client, this.#beyond.size === 0 ? end : this.#closeHole(client, end))
+    }
+  }
+
+  /** Adds deletions of a client's structs. */
+  addDeletes(client: number, ranges: Ranges): void {
+    intervalsOf(this.#deletes, client).addAll(ranges)
+  }
+
+  /** How many clients have inserted anything. */
+  get clients(): number {
+    return this.#clocks.size
+  }
+
+  /** Client id → the clock up to which the log has all of it. A copy. */
+  stateVector(): Map<number, number> {
+    return new Map(this.#clocks)
+  }
+
+  /** {@link stateVector} in the encoding of Yjs. */
+  encodeStateVector(): Uint8Array {
+    return encodeStateVector(this.#clocks)
+  }
+
+  /** How far a client's inserts reach, now that all up to `end` are there. */
+  #closeHole(client: number, end: number): number {
+    const beyond = this.#beyond.get(client)
+    if (beyond === undefined) return end
+    beyond.add(0, end)
+    if (beyond.count === 1) this.#beyond.delete(client)
+    return beyond.firstEnd
+  }
+}
+
+function intervalsOf(map: Map<number, Intervals>, client: number): Intervals {
+  const known = map.get(client)
+  if (known !== undefined) return known
+  const intervals = new Intervals()
+  map.set(client, intervals)
+  return intervals
+}

@@ -1,0 +1,11 @@
+export { type Admission, admitUpdate } from './admit.js'
+export { Coverage } from './coverage.js'
+export { mergeUpdates } from './merge.js'
+export { differenceFrom } from './slice.js'
+export {
+  assertStateVector,
+  decodeStateVector,
+  emptyStateVector,
+  encodeStateVector,
+  hashStateVector,
+} from './stateVector.js'

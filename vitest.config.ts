@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url))
+
+// these start relays, browsers and npm: one file at a time, so that none waits for a core that another one has
+const serial = ['process', 'interop', 'crash', 'browser', 'packages'].map((folder) => `test/${folder}/**/*.test.ts`)
+
+export default defineConfig({
+  resolve: {
+    alias: {
+      '@syncline/protocol': source('protocol'),
+      '@syncline/client': source('client'),
+      '@syncline/server': source('server'),
+      // the client's own import, which package.json maps to its dist
+      '#websocket': fileURLToPath(new URL('./packages/client/src/websocket/node.ts', import.meta.url)),
+    },
+  },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parallel',
+          include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', ...serial],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'serial', include: serial, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+})
