@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url))
 
-// these start relays, browsers and npm: one file at a time, so that none waits for a core that another one has
-const serial = ['process', 'interop', 'crash', 'browser', 'packages'].map((folder) => `test/${folder}/**/*.test.ts`)
+// these have real sockets, relays, browsers and npm: one file at a time, so that none waits for a core that another has
+const folders = ['browser', 'client', 'crash', 'packages', 'process', 'relay']
+const serial = folders.map((folder) => `test/${folder}/**/*.test.ts`)
 
 export default defineConfig({
   resolve: {

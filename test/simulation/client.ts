@@ -55,13 +55,17 @@ export class SimReplica {
   }
 
   step(input: PeerInput): void {
-    const wasLive = this.peer.state.at === 'live'
+    const wasLive = this.#isLive
     if (input.type === 'connected') this.#acknowledgedAtOpen = this.#oracle.acknowledgements
     if (input.type === 'received') this.#oracle.received(this, input.reply)
     const effects = this.peer.step(input)
     for (const effect of effects) this.#perform(effect)
     this.#oracle.acknowledged(this, this.peer.saved)
-    if (!wasLive && this.peer.state.at === 'live') this.#oracle.synced(this, this.#acknowledgedAtOpen)
+    if (!wasLive && this.#isLive) this.#oracle.synced(this, this.#acknowledgedAtOpen)
+  }
+
+  get #isLive(): boolean {
+    return this.peer.state.at === 'live'
   }
 
   moveCursor(position: number): void {

@@ -1,18 +1,12 @@
+import { seededRandom } from '../support/random.js'
+
 /** Seeded randomness: the same seed gives the same world. */
 export class Random {
-  #state: number
+  /** a number in [0, 1) */
+  readonly next: () => number
 
   constructor(seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** a number in [0, 1); the mulberry32 generator */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+    this.next = seededRandom(seed)
   }
 
   /** an integer in [0, below) */

@@ -67,6 +67,7 @@ export class AwarenessTable {
     if (identity.owner !== session) {
       if (author === '' || identity.author !== author) {
         if (entry.state !== null) identity.heir = { session, entry }
+        else if (identity.heir?.session === session) identity.heir = null
         return false
       }
       this.#owned.get(identity.owner)?.delete(client)

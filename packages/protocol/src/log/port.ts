@@ -56,7 +56,7 @@ export interface DocumentInfo {
   readonly epoch: string
   /** position of the last record */
   readonly position: number
-  /** bytes of base and records as stored */
+  /** bytes of base and records as stored; an estimate where counting would cost much */
   readonly storedBytes: number
 }
 
@@ -73,8 +73,15 @@ export interface Log {
    * Positions of a document follow its last record without a gap.
    */
   commit(appends: readonly Append[]): Promise<void>
-  /** Documents whose names start with `prefix`, in order of their UTF-8 bytes, from `after` (exclusive) on. */
-  list(options?: { readonly prefix?: string; readonly after?: string; readonly limit?: number }): Promise<DocumentInfo[]>
+  /**
+   * Documents whose names start with `prefix`, in order of their UTF-8 bytes, from `after` (exclusive) on; at most
+   * `limit`, 1,000 unless said otherwise.
+   */
+  list(options?: {
+    readonly prefix?: string
+    readonly after?: string
+    readonly limit?: number
+  }): Promise<DocumentInfo[]>
   /** Closes the log; further calls reject. */
   close(): Promise<void>
 }

@@ -181,6 +181,18 @@ describe('resync', () => {
   })
 })
 
+test('a reader sends no update, and asks for what it lacks; its edits stay pending', () => {
+  story.goLive()
+  story.step({ type: 'disconnected' })
+  story.type('a')
+  story.step({ type: 'connected' })
+  story.sent = []
+  story.reply({ type: 'opened', point, stateVector: Uint8Array.of(0), access: 'read' })
+  story.type('b')
+  expect(story.said).toEqual(['exchange'])
+  expect(story.peer).toMatchObject({ access: 'read', pending: 2 })
+})
+
 describe('the end', () => {
   test('refused for good keeps the edits and tries no more', () => {
     story.goLive()

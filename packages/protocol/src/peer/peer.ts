@@ -152,8 +152,10 @@ export class Peer implements PeerView {
 
   /** Sends everything that the relay lacks; with `exchange`, also asks for what is lacking here. */
   #answer(stateVector: Uint8Array, exchange: boolean): void {
-    const message = this.#outbox.answer(this.#replica.difference(stateVector))
-    this.#effects.push({ type: 'send', request: { type: 'update', answer: true, ...message } })
+    if (this.#access === 'write') {
+      const message = this.#outbox.answer(this.#replica.difference(stateVector))
+      this.#effects.push({ type: 'send', request: { type: 'update', answer: true, ...message } })
+    }
     if (!exchange) return
     this.#effects.push({ type: 'send', request: { type: 'exchange', stateVector: this.#replica.stateVector() } })
   }
@@ -185,7 +187,7 @@ export class Peer implements PeerView {
   }
 
   #flush(): void {
-    if (!this.#inSession) return
+    if (!this.#inSession || this.#access === 'read') return
     for (let message = this.#outbox.next(); message !== null; message = this.#outbox.next()) {
       this.#effects.push({ type: 'send', request: { type: 'update', answer: false, ...message } })
     }

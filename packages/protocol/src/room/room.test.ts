@@ -439,6 +439,17 @@ describe('awareness', () => {
     expect(seen(3)).toEqual([[11, 'spoofed']])
   })
 
+  test('of an heir that has withdrawn does not come back', () => {
+    story.say(1, { type: 'awareness', update: state(11, 1, 'mine') })
+    story.say(2, { type: 'awareness', update: state(11, 2, 'a copy') })
+    story.say(2, { type: 'awareness', update: state(11, 3, null) })
+    story.join(3)
+    story.heard(3)
+    story.now += 1_000
+    story.step({ type: 'left', session: 1, now: story.now })
+    expect(seen(3)).toEqual([[11, null]])
+  })
+
   test('that is malformed ends its session', () => {
     story.say(1, { type: 'awareness', update: Uint8Array.of(1, 1, 1, 1, 0x7b) })
     expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'malformed_awareness' }])

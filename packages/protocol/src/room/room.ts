@@ -105,7 +105,7 @@ export class Room {
     const { resume, stateVector } = request
     if (resume === null) assertStateVector(stateVector, this.#limits.stateVectorClientsMax)
     const confirmed = resume !== null && resume.epoch === this.#epoch && this.#content.confirms(resume)
-    const session = new Session(id, profile, { answerOwed: !confirmed })
+    const session = new Session(id, profile, { answerOwed: !confirmed && profile.access === 'write' })
     this.#sessions.set(id, session)
     this.#send(session, {
       type: 'opened',

@@ -1,5 +1,6 @@
+import { SynclineError } from '../errors.js'
 import type { Limits } from '../limits.js'
-import type { Coverage } from './coverage.js'
+import { type Coverage, documentDeleteRangesMax } from './coverage.js'
 import { type ClientDeletes, type Run, writeDeletes, writeRuns } from './encode.js'
 import { Scan } from './scan.js'
 import { type Settlement, settle } from './settle.js'
@@ -16,6 +17,9 @@ export interface Admission {
   readonly complete: boolean
 }
 
+/** The limits that {@link admitUpdate} watches. A document with more clients than a state vector may name can't be opened. */
+export type AdmissionLimits = Pick<Limits, 'updateDeleteRangesMax' | 'stateVectorClientsMax'>
+
 const scan = new Scan()
 
 /**
@@ -24,14 +28,12 @@ const scan = new Scan()
  * advanced by what is taken.
  *
  * @throws SynclineError `malformed_update` where Yjs would not have written the update, `update_too_large` where it has
- * more ranges of deletions than the limits allow; the coverage is then as it was
+ * more ranges of deletions than the limits allow, `document_too_large` where the document would get too many clients or
+ * ranges of deletions; the coverage is then as it was
  */
-export function admitUpdate(
-  coverage: Coverage,
-  update: Uint8Array,
-  limits: Pick<Limits, 'updateDeleteRangesMax'>,
-): Admission {
+export function admitUpdate(coverage: Coverage, update: Uint8Array, limits: AdmissionLimits): Admission {
   scan.read(update, coverage, limits.updateDeleteRangesMax)
+  assertRoom(coverage, limits.stateVectorClientsMax)
   // from here on nothing throws, so the coverage may change; null stands for everything that was scanned
   const structs = structsFollow(coverage) ? null : settleStructs(coverage)
   addStructs(coverage, structs)
@@ -42,6 +44,29 @@ export function admitUpdate(
     update: encode(update, structs?.runs ?? null, deletes?.clients ?? null),
     complete: structs?.complete !== false && deletes?.complete !== false,
   }
+}
+
+/** A document that comes near the bound on deletions is refused those that it has already, too. */
+function assertRoom(coverage: Coverage, clientsMax: number): void {
+  const clients = coverage.clients
+  if (clients + scan.runCount > clientsMax && clients + newClients(coverage) > clientsMax) {
+    throw new SynclineError('document_too_large', `The document would have more than ${clientsMax} clients`)
+  }
+  if (coverage.deleteRanges + scan.deleteCount > documentDeleteRangesMax) {
+    throw new SynclineError(
+      'document_too_large',
+      `The document would have more than ${documentDeleteRangesMax} ranges of deletions`,
+    )
+  }
+}
+
+function newClients(coverage: Coverage): number {
+  let count = 0
+  for (let i = 0; i < scan.runCount; i++) {
+    const client = scan.runClient(i)
+    if (coverage.clock(client) === 0 && (i === 0 || client !== scan.runClient(i - 1))) count += 1
+  }
+  return count
 }
 
 /** Whether each client's structs start where the log ends, and lack nothing: so it is with what is typed. */

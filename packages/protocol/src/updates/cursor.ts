@@ -8,6 +8,7 @@ const nothing = new Uint8Array(0)
  */
 export class Cursor {
   readonly #code: ErrorCode
+  /** what is read; may be a view into something larger */
   bytes: Uint8Array = nothing
   /** the next byte to read */
   at = 0
@@ -52,8 +53,9 @@ export class Cursor {
     const length = this.uint()
     const start = this.at
     this.skip(length)
-    for (let at = start; at < this.at; at++) {
-      if (this.bytes[at]! >= 0x80) return at - start + this.#units(at)
+    const { bytes, at: stop } = this
+    for (let at = start; at < stop; at++) {
+      if (bytes[at]! >= 0x80) return at - start + this.#units(at)
     }
     return length
   }

@@ -1,8 +1,8 @@
 /** Ranges of clocks: `[start, end, start, end, …]`, each from `start` up to but not with `end`, in any order. */
 export type Ranges = readonly number[]
 
-/** Where adding ranges one by one, which moves all that is behind, gets dearer than merging. */
-const manyNumbers = 128
+/** Where adding ranges one by one, each of which moves all that is behind, gets dearer than one pass over everything. */
+const manyRanges = 16
 
 /** A set of clocks as ranges, in order and with a gap between each two: 8 bytes a range while clocks fit 32 bits. */
 export class Intervals {
@@ -33,15 +33,11 @@ export class Intervals {
   }
 
   addAll(ranges: Ranges): void {
-    if (ranges.length <= manyNumbers) {
+    if (ranges.length <= 2 * manyRanges) {
       for (let i = 0; i < ranges.length; i += 2) this.add(ranges[i]!, ranges[i + 1]!)
-      return
+    } else {
+      this.#merge(joinRanges(ranges))
     }
-    const all = joinRanges([...this.#numbers.subarray(0, this.#length), ...ranges])
-    this.#length = 0
-    this.#makeRoom(all.length, all.at(-1)!)
-    this.#numbers.set(all)
-    this.#length = all.length
   }
 
   /** Whether any clock of the range is in the set. */
@@ -62,6 +58,34 @@ export class Intervals {
     return missing
   }
 
+  /** One pass over both, from the front. */
+  #merge(added: readonly number[]): void {
+    const old = this.#numbers.slice(0, this.#length)
+    this.#length = 0
+    this.#makeRoom(old.length + added.length, added.at(-1)!)
+    let i = 0
+    for (let j = 0; i < old.length || j < added.length; ) {
+      if (j === added.length || (i < old.length && old[i]! <= added[j]!)) {
+        this.#append(old[i]!, old[i + 1]!)
+        i += 2
+      } else {
+        this.#append(added[j]!, added[j + 1]!)
+        j += 2
+      }
+    }
+  }
+
+  /** Adds a range that starts at or after all that are there; there is room. */
+  #append(start: number, end: number): void {
+    const last = this.#length - 1
+    if (last > 0 && start <= this.#numbers[last]!) {
+      this.#numbers[last] = Math.max(end, this.#numbers[last]!)
+    } else {
+      this.#numbers[this.#length++] = start
+      this.#numbers[this.#length++] = end
+    }
+  }
+
   /** The index of the first range that ends at or after `clock`; the length where none does. */
   #firstEndingAt(clock: number): number {
     let low = 0
@@ -78,7 +102,7 @@ export class Intervals {
     const old = this.#numbers
     const isWide = old instanceof Float64Array || largest > 0xffff_ffff
     if (length <= old.length && isWide === old instanceof Float64Array) return
-    // grow by an eighth: documents are many, and most stay as they are
+    // by an eighth: documents are many, and most stay as they are
     const capacity = Math.max(length + (length >>> 3), old.length)
     this.#numbers = isWide ? new Float64Array(capacity) : new Uint32Array(capacity)
     this.#numbers.set(old.subarray(0, this.#length))

@@ -7,6 +7,8 @@ import { kinds, StructCursor } from './struct.js'
 const runSize = 6
 /** Numbers a deletion takes in {@link Scan.deletes}. */
 const deleteSize = 3
+/** Runs of an update: each takes 48 bytes here, and more elsewhere, and may be 4 bytes in the update. */
+const runsMax = 250_000
 /** Numbers of scratch that are kept from one scan to the next. */
 const scratchKept = 1 << 14
 
@@ -40,7 +42,8 @@ export class Scan extends StructCursor {
    * Reads an update.
    *
    * @param coverage what references are looked up in, for `hasMissing`
-   * @throws SynclineError `malformed_update`; `update_too_large` where it has more than `deleteRangesMax` deletions
+   * @throws SynclineError `malformed_update`; `update_too_large` where it has more than `deleteRangesMax` ranges
+   * of deletions, or far more clients or holes than a document can have
    */
   read(update: Uint8Array, coverage: Coverage | null = null, deleteRangesMax: number = Number.POSITIVE_INFINITY): void {
     this.open(update)
@@ -164,6 +167,8 @@ export class Scan extends StructCursor {
     const client = this.uint()
     const ranges = this.uint()
     if (ranges === 0) throw this.fault('A client has no deletions')
+    // two bytes each: whether an update is malformed or too large shall not hang on what it announces
+    if (ranges > (this.end - this.at) / 2) throw this.fault('The bytes end too early', this.end)
     if (ranges > deleteRangesMax - this.deleteCount) {
       throw new SynclineError('update_too_large', `The update has more than ${deleteRangesMax} ranges of deletions`)
     }
@@ -182,6 +187,9 @@ export class Scan extends StructCursor {
   }
 
   #addRun(client: number, clock: number, end: number, from: number, to: number, count: number): void {
+    if (this.runCount === runsMax) {
+      throw new SynclineError('update_too_large', `The update has more than ${runsMax} clients or holes`)
+    }
     const at = this.runCount++ * runSize
     if (at === this.#runs.length) this.#runs = doubled(this.#runs)
     const runs = this.#runs

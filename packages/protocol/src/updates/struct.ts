@@ -16,10 +16,11 @@ export const kinds = {
   skip: 10,
 } as const
 
-/** Bits of a struct's first byte: which references follow. */
+/** The bit of a struct's first byte that says that an origin follows. */
 export const hasOrigin = 0x80
-export const hasRightOrigin = 0x40
-export const hasParentSub = 0x20
+const hasRightOrigin = 0x40
+/** With an origin or a right origin, the key is theirs, and is not written. */
+const hasParentSub = 0x20
 
 /** A {@link Cursor} that reads structs. The fields are those of the struct read last. */
 export class StructCursor extends Cursor {
@@ -51,7 +52,7 @@ export class StructCursor extends Cursor {
     this.originClient = this.rightClient = this.parentClient = -1
     const kind = info & 0x1f
     if (kind === kinds.gc || kind === kinds.skip) {
-      // with other bits set, Yjs reads a skip as an item
+      // Yjs reads a Skip with other bits as an item when it merges, and as a Skip when it applies
       if (info !== kind) throw this.fault('A struct without references has bits for them', this.at - 1)
       return this.#length()
     }

@@ -46,12 +46,16 @@ const bytesAsPrototype = [9, 0x5f, 0x5f, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x5f, 0x5
 function skipAnyMembers(cursor: Cursor, depth: number, keyed: boolean): void {
   if (depth === valueDepthMax) throw cursor.fault('A value is nested too deep')
   for (let left = cursor.uint(); left > 0; left--) {
-    if (keyed) {
-      if (cursor.startsWith(bytesAsPrototype)) throw cursor.fault('An object has bytes for its prototype')
-      cursor.text()
-    }
-    skipAny(cursor, depth + 1)
+    if (keyed) skipAnyMember(cursor, depth + 1)
+    else skipAny(cursor, depth + 1)
   }
+}
+
+/** Skips a key and its value. */
+function skipAnyMember(cursor: Cursor, depth: number): void {
+  if (cursor.startsWith(bytesAsPrototype)) throw cursor.fault('An object has bytes for its prototype')
+  cursor.text()
+  skipAny(cursor, depth)
 }
 
 /** lib0's varInt: six bits and the sign in the first byte, then seven bits a byte. */
@@ -87,24 +91,22 @@ export function skipJsonElement(cursor: Cursor): void {
   else skipJson(cursor)
 }
 
-/** What Yjs writes of a subdocument's options: `gc`, `meta` and `autoLoad`, in UTF-8 after their lengths. */
-const docOptions = [
-  [2, 0x67, 0x63],
-  [4, 0x6d, 0x65, 0x74, 0x61],
-  [8, 0x61, 0x75, 0x74, 0x6f, 0x4c, 0x6f, 0x61, 0x64],
+/** `guid` and `gcFilter`, each after its length. */
+const harmfulOptions = [
+  [4, 0x67, 0x75, 0x69, 0x64],
+  [8, 0x67, 0x63, 0x46, 0x69, 0x6c, 0x74, 0x65, 0x72],
 ]
 
 /**
- * Skips the options of a subdocument. Yjs hands whatever it reads to the constructor of `Doc`, where another key than
- * the three it writes, such as a `guid` that is null, makes a document that can't be encoded again.
+ * Skips the options of a subdocument. Yjs hands whatever it reads to the constructor of `Doc`. Nobody writes a `guid`
+ * there; one that is null makes a document that can't be encoded again. A filter can't be a function.
  */
 export function skipDocOptions(cursor: Cursor): void {
   if (cursor.byte() !== 118) throw cursor.fault('The options of a subdocument are no object', cursor.at - 1)
   for (let left = cursor.uint(); left > 0; left--) {
-    const at = cursor.at
-    if (!docOptions.some((option) => cursor.startsWith(option)))
-      throw cursor.fault('A subdocument has an unknown option', at)
-    cursor.text()
-    skipAny(cursor, 1)
+    if (harmfulOptions.some((option) => cursor.startsWith(option))) {
+      throw cursor.fault('A subdocument has an option that would harm it')
+    }
+    skipAnyMember(cursor, 1)
   }
 }

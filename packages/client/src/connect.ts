@@ -1,0 +1,55 @@
+import { SynclineError, subprotocol } from '@syncline/protocol'
+import { openWebSocket } from '#websocket'
+import { systemClock } from './clock.js'
+import { RelayConnection } from './connection.js'
+import type { Connection, ConnectOptions } from './types.js'
+import { version } from './version.js'
+
+const agent = `syncline-client/${version}`
+
+/**
+ * Connects to a relay. Returns at once: documents can be opened and written before the relay has answered, and while
+ * it cannot be reached.
+ *
+ * @param url the relay's: `http(s)://` or `ws(s)://`, with or without its path `/sync`
+ * @throws SynclineError `invalid_option`
+ */
+export function connect(url: string, options: ConnectOptions = {}): Connection {
+  const relayUrl = syncUrl(url)
+  const openSocket = options.webSocket ?? openWebSocket
+  const connection = new RelayConnection(relayUrl, {
+    openSocket: () => openSocket(relayUrl, [subprotocol]),
+    clock: options.clock ?? systemClock(),
+    random: options.random ?? Math.random,
+    retryMsMax: milliseconds('retryMsMax', options.retryMsMax ?? 10_000),
+    silenceMsMax: milliseconds('silenceMsMax', options.silenceMsMax ?? 10_000),
+    agent,
+  })
+  if (options.online !== false) connection.goOnline()
+  return connection
+}
+
+/** The WebSocket URL of the relay's native protocol. */
+function syncUrl(text: string): string {
+  const url = parseUrl(text)
+  if (!url || !/^(http|ws)s?:$/.test(url.protocol)) {
+    throw new SynclineError('invalid_option', `"${text}" is no http(s):// or ws(s):// URL of a relay`)
+  }
+  url.protocol = url.protocol.replace('http', 'ws')
+  url.pathname = `${url.pathname.replace(/\/+$/, '').replace(/\/sync$/, '')}/sync`
+  url.hash = ''
+  return url.href
+}
+
+function parseUrl(text: string): URL | null {
+  try {
+    return new URL(text)
+  } catch {
+    return null
+  }
+}
+
+function milliseconds(name: string, value: number): number {
+  if (value > 0 && value <= 2 ** 31 - 1) return value
+  throw new SynclineError('invalid_option', `${name} is ${value}, not a number of ms`)
+}

@@ -1,0 +1,350 @@
+import {
+  assertDocumentName,
+  type Channel,
+  type ErrorCode,
+  type SessionReply,
+  SynclineError,
+  unreachable,
+} from '@syncline/protocol'
+import type * as Y from 'yjs'
+import { Backoff } from './backoff.js'
+import { type DocumentHost, SharedDocument } from './document.js'
+import { Handle } from './handle.js'
+import { closeCodes, Link, type LinkEnd } from './link.js'
+import { Listeners, report } from './listeners.js'
+import { watchPage } from './page.js'
+import type { Clock, Connection, ConnectionState, DocumentHandle, OpenOptions, WebSocketLike } from './types.js'
+
+/** The options of `connect`, resolved. */
+export interface ConnectionConfig {
+  /** makes a socket to the relay */
+  readonly openSocket: () => WebSocketLike
+  readonly clock: Clock
+  /** numbers in [0, 1) */
+  readonly random: () => number
+  readonly retryMsMax: number
+  readonly silenceMsMax: number
+  /** name and version of this client */
+  readonly agent: string
+}
+
+/** How the connection stands, in full; {@link ConnectionState} is what the application is told. */
+type State =
+  /** by `goOffline`, or because the page was left */
+  | { readonly at: 'offline'; readonly until: 'goOnline' | 'woken' }
+  /** until the backoff calls */
+  | { readonly at: 'waiting' }
+  | { readonly at: 'connecting'; readonly link: Link; readonly since: number }
+  | { readonly at: 'online'; readonly link: Link }
+  /** the relay and this client have no version in common */
+  | { readonly at: 'refused'; readonly code: ErrorCode; readonly reason: string }
+  | { readonly at: 'closed' }
+
+/** A document with the handles that share it. */
+interface Shared {
+  readonly document: SharedDocument
+  readonly handles: Set<Handle>
+  /** the application destroyed the Y.Doc: there is nothing left to keep in sync */
+  readonly onDestroy: () => void
+}
+
+/** An attempt that is older than this when the page wakes may have begun in a network that is gone. */
+const staleMsMin = 1_000
+
+/** How often synced documents are compared with the relay. */
+const compareMs = 60_000
+
+/** A relay that leaves can send its clients away for no longer than this. */
+const absenceMsMax = 60_000
+
+/** The documents of one relay, the link that they share, and when to make another link. */
+export class RelayConnection implements Connection, DocumentHost {
+  readonly url: string
+  readonly clock: Clock
+  readonly #config: ConnectionConfig
+  readonly #backoff: Backoff
+  readonly #stateListeners = new Listeners<ConnectionState>()
+  readonly #stopWatchingPage: () => void
+  readonly #shared = new Map<string, Shared>()
+  /** those that are shared, and with a promise those that still send what was pending when they were closed */
+  readonly #documents = new Map<SharedDocument, Promise<void> | null>()
+  /** the sessions of the present link */
+  readonly #sessions = new Map<Channel, SharedDocument>()
+  /** documents that got something in the frame that is being read */
+  readonly #touched = new Set<SharedDocument>()
+  #state: State = { at: 'offline', until: 'goOnline' }
+  #told: ConnectionState = 'offline'
+  #lastChannel = 0
+  /** the relay has said that it leaves: the backoff is set to its wish */
+  #relayLeaves = false
+  #cancelComparing: () => void = () => undefined
+  #closing: Promise<void> | null = null
+
+  constructor(url: string, config: ConnectionConfig) {
+    this.url = url
+    this.clock = config.clock
+    this.#config = config
+    this.#backoff = this.#newBackoff()
+    this.#stopWatchingPage = watchPage({ woken: () => this.#woken(), left: () => this.#left() })
+  }
+
+  get state(): ConnectionState {
+    switch (this.#state.at) {
+      case 'waiting':
+      case 'connecting':
+        return this.#backoff.failures === 0 ? 'connecting' : 'offline'
+      case 'offline':
+      case 'online':
+      case 'refused':
+      case 'closed':
+        return this.#state.at
+      default:
+        return unreachable(this.#state)
+    }
+  }
+
+  open(name: string, options: OpenOptions = {}): DocumentHandle {
+    assertDocumentName(name)
+    if (this.#closing !== null) throw new SynclineError('closed')
+    const shared = this.#shared.get(name) ?? this.#share(name, options.doc)
+    if (options.doc && options.doc !== shared.document.doc) {
+      throw new SynclineError('invalid_option', `"${name}" is open with another Y.Doc`)
+    }
+    const handle: Handle = new Handle(shared.document, () => this.#release(shared, handle))
+    shared.handles.add(handle)
+    return handle
+  }
+
+  on(_event: 'state', listener: (state: ConnectionState) => void): () => void {
+    return this.#stateListeners.add(listener)
+  }
+
+  goOffline(): void {
+    if (this.#state.at === 'refused' || this.#state.at === 'closed') return
+    this.#hangUp()
+    this.#enter({ at: 'offline', until: 'goOnline' })
+  }
+
+  goOnline(): void {
+    if (this.#state.at === 'offline' || this.#state.at === 'waiting') this.#connectAtOnce()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const handles = [...this.#shared.values()].flatMap((shared) => [...shared.handles])
+    await Promise.all(handles.map((handle) => handle.close()))
+    await Promise.all(this.#documents.values())
+    this.#stopWatchingPage()
+    this.#hangUp()
+    this.#enter({ at: 'closed' })
+  }
+
+  // Documents
+
+  #share(name: string, doc: Y.Doc | undefined): Shared {
+    const document = new SharedDocument(name, doc, this, this.#newBackoff())
+    const handles = new Set<Handle>()
+    const onDestroy = () => {
+      for (const handle of handles) void handle.close()
+    }
+    document.doc.on('destroy', onDestroy)
+    const shared = { document, handles, onDestroy }
+    this.#shared.set(name, shared)
+    this.#documents.set(document, null)
+    if (this.#state.at === 'refused') this.#refuse(document, this.#state)
+    else this.#join(document)
+    return shared
+  }
+
+  async #release({ document, handles, onDestroy }: Shared, handle: Handle): Promise<void> {
+    handles.delete(handle)
+    if (handles.size > 0) return
+    // from here on an `open` of the name makes a new replica: this one only sends what is left
+    this.#shared.delete(document.name)
+    document.doc.off('destroy', onDestroy)
+    const ended = document.end()
+    this.#documents.set(document, ended)
+    await ended
+    this.#documents.delete(document)
+    for (const [channel, other] of this.#sessions) if (other === document) this.#sessions.delete(channel)
+  }
+
+  /** Opens a session, if there is a link to open it on. */
+  #join(document: SharedDocument): void {
+    const state = this.#state
+    if ((state.at !== 'connecting' && state.at !== 'online') || !state.link.isOpen) return
+    const { link } = state
+    const channel = ++this.#lastChannel
+    this.#sessions.set(channel, document)
+    document.join((message) => link.send({ type: 'session', channel, message }))
+  }
+
+  #refuse(document: SharedDocument, { code, reason }: { readonly code: ErrorCode; readonly reason: string }): void {
+    document.join(() => undefined)
+    document.fault(code, reason, false)
+  }
+
+  #received(channel: Channel, reply: SessionReply): void {
+    const document = this.#sessions.get(channel)
+    // the last of a session that was closed meanwhile
+    if (!document) return
+    this.#touched.add(document)
+    document.receive(reply)
+    if (reply.type === 'refused' || reply.type === 'closed') this.#sessionEnded(channel, document)
+  }
+
+  #faulted(channel: Channel, error: SynclineError): void {
+    const document = this.#sessions.get(channel)
+    if (!document) return
+    document.fault(error.code, error.message, true)
+    this.#sessionEnded(channel, document)
+  }
+
+  #sessionEnded(channel: Channel, document: SharedDocument): void {
+    this.#sessions.delete(channel)
+    if (document.lacksSession) document.backoff.retry(() => this.#join(document))
+  }
+
+  #settled(): void {
+    for (const document of this.#touched) document.settle()
+    this.#touched.clear()
+  }
+
+  // The link
+
+  #connectAtOnce(): void {
+    this.#backoff.reset()
+    this.#connect()
+  }
+
+  #connect(): void {
+    this.#hangUp()
+    try {
+      const link = this.#newLink(this.#config.openSocket())
+      this.#enter({ at: 'connecting', link, since: this.clock.now() })
+    } catch (error) {
+      if (this.#backoff.failures === 0) report(error)
+      this.#wait()
+    }
+  }
+
+  #newLink(socket: WebSocketLike): Link {
+    const { silenceMsMax, agent } = this.#config
+    return new Link(socket, this.clock, silenceMsMax, agent, {
+      opened: () => this.#opened(),
+      welcomed: () => this.#welcomed(),
+      received: (channel, reply) => this.#received(channel, reply),
+      faulted: (channel, error) => this.#faulted(channel, error),
+      settled: () => this.#settled(),
+      leaving: (retryMs) => this.#leaving(retryMs),
+      ended: (end) => this.#lost(end),
+    })
+  }
+
+  #opened(): void {
+    this.#lastChannel = 0
+    for (const document of this.#documents.keys()) this.#join(document)
+  }
+
+  #welcomed(): void {
+    if (this.#state.at !== 'connecting') return
+    this.#backoff.succeeded()
+    this.#compareLater()
+    this.#enter({ at: 'online', link: this.#state.link })
+  }
+
+  /** The relay goes; what it still has to acknowledge may come, but not later than it wants to see us again. */
+  #leaving(retryMs: number): void {
+    this.#relayLeaves = true
+    this.#backoff.retryAfter(Math.min(retryMs, absenceMsMax), () => this.#connect())
+  }
+
+  #lost(end: LinkEnd): void {
+    if (end.code === closeCodes.unsupportedVersion) return this.#turnedAway(end.reason)
+    const waits = this.#relayLeaves
+    this.#drop()
+    if (waits) this.#enter({ at: 'waiting' })
+    else this.#wait()
+  }
+
+  #wait(): void {
+    this.#backoff.retry(() => this.#connect())
+    this.#enter({ at: 'waiting' })
+  }
+
+  /** Trying again would end the same way. */
+  #turnedAway(reason: string): void {
+    const refusal = { code: 'unsupported_version', reason } as const
+    for (const document of this.#documents.keys()) this.#refuse(document, refusal)
+    this.#hangUp()
+    this.#enter({ at: 'refused', ...refusal })
+  }
+
+  /** No link, and no attempt to make one. */
+  #hangUp(): void {
+    this.#backoff.cancel()
+    if (this.#state.at === 'connecting' || this.#state.at === 'online') this.#state.link.close()
+    this.#drop()
+  }
+
+  #drop(): void {
+    this.#relayLeaves = false
+    this.#cancelComparing()
+    this.#sessions.clear()
+    this.#touched.clear()
+    for (const document of this.#documents.keys()) document.leave()
+  }
+
+  #compareLater(): void {
+    // spread, so that the clients of a relay that restarted don't ask in step for ever
+    this.#cancelComparing = this.clock.after(compareMs * (0.5 + this.#config.random()), () => {
+      for (const document of this.#documents.keys()) document.compareWithRelay()
+      this.#compareLater()
+    })
+  }
+
+  // The page
+
+  #woken(): void {
+    const state = this.#state
+    switch (state.at) {
+      case 'offline':
+        return state.until === 'woken' ? this.#connectAtOnce() : undefined
+      case 'waiting':
+        return this.#connectAtOnce()
+      case 'connecting':
+        return this.clock.now() - state.since > staleMsMin ? this.#connectAtOnce() : undefined
+      case 'online':
+        return state.link.probe()
+      case 'refused':
+      case 'closed':
+        return
+      default:
+        return unreachable(state)
+    }
+  }
+
+  /** Hangs up, so that the others see this cursor go at once; the browser would let them wait. */
+  #left(): void {
+    if (this.#state.at !== 'waiting' && this.#state.at !== 'connecting' && this.#state.at !== 'online') return
+    for (const document of this.#documents.keys()) document.endTurn()
+    this.#hangUp()
+    this.#enter({ at: 'offline', until: 'woken' })
+  }
+
+  #enter(state: State): void {
+    this.#state = state
+    for (const document of this.#documents.keys()) document.connectionChanged()
+    if (this.state === this.#told) return
+    this.#told = this.state
+    this.#stateListeners.emit(this.state)
+  }
+
+  #newBackoff(): Backoff {
+    return new Backoff(this.#config.clock, this.#config.random, this.#config.retryMsMax)
+  }
+}

@@ -1,0 +1,380 @@
+import {
+  type ErrorCode,
+  mergeUpdates,
+  Peer,
+  type PeerEffect,
+  type PeerInput,
+  type SessionReply,
+  type SessionRequest,
+  SynclineError,
+  unreachable,
+} from '@syncline/protocol'
+import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import type { Backoff } from './backoff.js'
+import { guarded, Listeners, report } from './listeners.js'
+import type { Clock, ConnectionState, DocumentStatus } from './types.js'
+
+/** What a document needs of its connection. */
+export interface DocumentHost {
+  readonly state: ConnectionState
+  readonly clock: Clock
+}
+
+/** Sends on the channel of the present session. */
+export type Send = (request: SessionRequest) => void
+
+/** How long `close` waits for what is pending. */
+const drainMsMax = 10_000
+
+/**
+ * The clock of the last Awareness of a Y.Doc that was closed: the next one has the same client id, and peers ignore
+ * it until its clock is higher.
+ */
+const awarenessClocks = new WeakMap<Y.Doc, number>()
+
+/**
+ * One document of a connection, shared by the handles of its name: a Y.Doc, its awareness and the Peer between them
+ * and the relay.
+ *
+ * Invariants: the Peer knows of an edit before the call that made it returns; edits of one turn leave as one message,
+ * before awareness of that turn; what a frame brings is applied before anybody is told of its consequences.
+ */
+export class SharedDocument {
+  readonly name: string
+  readonly doc: Y.Doc
+  readonly awareness: Awareness
+  /** resolves with the first sync */
+  readonly synced: Promise<void>
+  readonly statusListeners = new Listeners<DocumentStatus>()
+  /** paces the attempts to open a session that the relay ended for now */
+  readonly backoff: Backoff
+  readonly #host: DocumentHost
+  readonly #peer: Peer
+  readonly #ownsDoc: boolean
+  #send: Send | null = null
+  #status: DocumentStatus
+  #told: DocumentStatus
+  /** updates of the frame that is being read */
+  #arrived: Uint8Array[] = []
+  /** the client id of the Y.Doc when the last remote update was applied */
+  #appliedAs = 0
+  #edited = false
+  #awarenessChanged = false
+  #turnEnds = false
+  /** each is called whenever something changed, until it returns true */
+  readonly #waits = new Set<() => boolean>()
+
+  constructor(name: string, doc: Y.Doc | undefined, host: DocumentHost, backoff: Backoff) {
+    this.name = name
+    this.#host = host
+    this.backoff = backoff
+    this.#ownsDoc = doc === undefined
+    this.doc = doc ?? new Y.Doc()
+    this.#peer = new Peer(name, {
+      stateVector: () => Y.encodeStateVector(this.doc),
+      difference: (stateVector) => Y.encodeStateAsUpdate(this.doc, stateVector),
+    })
+    this.awareness = new Awareness(this.doc)
+    this.#continueClock()
+    this.#status = this.#told = this.#statusNow()
+    this.synced = this.#until(() => this.#peer.state.at === 'live')
+    // whoever does not ask for it shall not hear of its rejection
+    this.synced.catch(() => undefined)
+    this.doc.on('update', this.#onUpdate)
+    this.awareness.on('update', this.#onAwareness)
+    this.#adoptContent()
+  }
+
+  /** The same object until something changes. */
+  get status(): DocumentStatus {
+    const status = this.#statusNow()
+    if (!equalStatus(status, this.#status)) this.#status = status
+    return this.#status
+  }
+
+  /** The relay ended the session for now: it is worth another try. */
+  get lacksSession(): boolean {
+    return this.#peer.state.at === 'offline'
+  }
+
+  /** A link is open and this document has a channel on it. */
+  join(send: Send): void {
+    this.#send = send
+    this.#step({ type: 'connected' })
+  }
+
+  /** The channel is gone, with its link or alone. */
+  leave(): void {
+    // the Peer counts as received what has arrived: it has to be in the replica
+    this.settle()
+    this.#send = null
+    this.backoff.cancel()
+    this.#step({ type: 'disconnected' })
+  }
+
+  receive(reply: SessionReply): void {
+    // only updates in a row are merged: everything else may ask the replica, or be about what came before
+    if (reply.type !== 'update') this.settle()
+    this.#perform(this.#peer.step({ type: 'received', reply }))
+    if (this.#peer.state.at === 'live') this.backoff.succeeded()
+  }
+
+  /** Applies what arrived, as one update. */
+  settle(): void {
+    if (this.#arrived.length === 0) return
+    const arrived = this.#arrived
+    this.#arrived = []
+    this.#appliedAs = this.doc.clientID
+    let integrated = false
+    try {
+      const update = arrived.length === 1 ? arrived[0]! : mergeUpdates(arrived)
+      this.doc.transact(() => {
+        Y.applyUpdate(this.doc, update, this)
+        integrated = true
+      }, this)
+    } catch (error) {
+      // with the content in, it was an observer of the application that threw
+      if (integrated) report(error)
+      else this.fault('malformed_update', String(error), false)
+    }
+    this.#followClientId()
+  }
+
+  /** Ends the session because of what the relay sent; `retry` tells whether another one can do better. */
+  fault(code: ErrorCode, reason: string, retry: boolean): void {
+    this.settle()
+    this.#send?.({ type: 'close' })
+    this.#step({ type: 'received', reply: { type: 'closed', code, reason, retry } })
+    this.#send = null
+  }
+
+  compareWithRelay(): void {
+    this.#step({ type: 'digestDue' })
+  }
+
+  /** The state of the connection changed. */
+  connectionChanged(): void {
+    this.#changed()
+  }
+
+  /** Sends what this turn brought so far, and tells of it. */
+  endTurn(): void {
+    this.#turnEnds = false
+    if (this.#edited) {
+      this.#edited = false
+      this.#step({ type: 'flushed' })
+    }
+    if (this.#awarenessChanged) {
+      this.#awarenessChanged = false
+      guarded(() => this.#sendAwareness())
+    }
+    this.#tell()
+  }
+
+  saved(): Promise<void> {
+    const { edits } = this.#peer
+    return this.#until(() => this.#peer.saved >= edits)
+  }
+
+  /**
+   * No handle is left: takes no more edits, waits for those that are pending, then ends the session. They are waited
+   * for as long as there is hope that they are saved: not while offline, and for 10 s at most.
+   */
+  async end(): Promise<void> {
+    this.doc.off('update', this.#onUpdate)
+    this.endTurn()
+    guarded(() => this.#forgetOthers())
+    guarded(() => this.awareness.destroy())
+    this.endTurn()
+    awarenessClocks.set(this.doc, this.awareness.meta.get(this.awareness.clientID)?.clock ?? 0)
+    await this.#drained()
+    this.backoff.cancel()
+    this.#step({ type: 'close' })
+    this.#send = null
+    this.#tell()
+    if (this.#ownsDoc) this.doc.destroy()
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      let late = false
+      const settled = () => late || this.#peer.pending === 0 || !this.#hopeful
+      if (settled()) return resolve()
+      const cancel = this.#host.clock.after(drainMsMax, () => {
+        late = true
+        this.#tell()
+      })
+      this.#waits.add(() => {
+        if (!settled()) return false
+        cancel()
+        resolve()
+        return true
+      })
+    })
+  }
+
+  get #hopeful(): boolean {
+    const { connection } = this.status
+    return connection === 'online' || connection === 'connecting'
+  }
+
+  /** Rejects as soon as the session has ended for good without the condition being met. */
+  #until(met: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        if (met()) resolve()
+        else if (this.#peer.state.at === 'refused') reject(refusal(this.#peer.state))
+        else if (this.#peer.state.at === 'closed') reject(new SynclineError('closed'))
+        else return false
+        return true
+      }
+      if (!settle()) this.#waits.add(settle)
+    })
+  }
+
+  /** What throws here must stop neither Yjs nor the other documents of the connection. */
+  #step(input: PeerInput): void {
+    guarded(() => this.#perform(this.#peer.step(input)))
+  }
+
+  #perform(effects: readonly PeerEffect[]): void {
+    for (const effect of effects) this.#performOne(effect)
+  }
+
+  #performOne(effect: PeerEffect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#send?.(effect.request)
+      case 'apply':
+        this.#arrived.push(effect.update)
+        return
+      case 'applyAwareness':
+        return guarded(() => applyAwarenessUpdate(this.awareness, effect.update, this))
+      case 'announceAwareness':
+        // setting it again raises its clock
+        return guarded(() => this.awareness.setLocalState(this.awareness.getLocalState()))
+      case 'forgetAwareness':
+        return guarded(() => this.#forgetOthers())
+      case 'changed':
+        return this.#changed()
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  // an exception here would silence every listener of the Y.Doc for good
+  readonly #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
+    guarded(() => {
+      if (origin === this && !hasOwnChanges(transaction, this.#appliedAs)) return
+      this.#edited = true
+      this.#step({ type: 'edited', update })
+      this.#changed()
+    })
+  }
+
+  readonly #onAwareness = ({ added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>): void => {
+    // what others are is theirs to say, except that a peer that took us for gone is told otherwise
+    if (![added, updated, removed].some((clients) => clients.includes(this.awareness.clientID))) return
+    this.#awarenessChanged = true
+    this.#changed()
+  }
+
+  #sendAwareness(): void {
+    const update = encodeAwarenessUpdate(this.awareness, [this.awareness.clientID])
+    this.#step({ type: 'awareness', update })
+  }
+
+  /** Their clocks are forgotten too: a peer that was there all the time comes back with the one that it had. */
+  #forgetOthers(): void {
+    const others = [...this.awareness.meta.keys()].filter((client) => client !== this.awareness.clientID)
+    removeAwarenessStates(this.awareness, others, this)
+    for (const client of others) this.awareness.meta.delete(client)
+  }
+
+  #continueClock(): void {
+    const clock = awarenessClocks.get(this.doc)
+    if (clock !== undefined) this.awareness.meta.set(this.awareness.clientID, { clock, lastUpdated: Date.now() })
+  }
+
+  /** What the application's Y.Doc held before it was opened counts as an edit: nobody knows whether the relay has it. */
+  #adoptContent(): void {
+    const update = Y.encodeStateAsUpdate(this.doc)
+    if (update.length > emptyUpdateBytes) this.#peer.step({ type: 'edited', update })
+  }
+
+  /** Yjs takes a new client id where another replica uses the same one: the cursor goes with it. */
+  #followClientId(): void {
+    if (this.doc.clientID === this.awareness.clientID) return
+    guarded(() => {
+      const state = this.awareness.getLocalState()
+      this.awareness.setLocalState(null)
+      this.#sendAwareness()
+      this.awareness.clientID = this.doc.clientID
+      this.awareness.setLocalState(state)
+    })
+  }
+
+  #changed(): void {
+    if (this.#turnEnds) return
+    this.#turnEnds = true
+    queueMicrotask(() => this.#turnEnds && this.endTurn())
+  }
+
+  #tell(): void {
+    for (const settle of this.#waits) if (settle()) this.#waits.delete(settle)
+    const { status } = this
+    if (equalStatus(status, this.#told)) return
+    this.#told = status
+    this.statusListeners.emit(status)
+  }
+
+  #statusNow(): DocumentStatus {
+    const { state, pending, access } = this.#peer
+    return Object.freeze({
+      connection: this.#connectionStatus(),
+      synced: state.at === 'live',
+      pending,
+      saved: pending === 0,
+      access,
+      error: state.at === 'refused' ? Object.freeze({ code: state.code, reason: state.reason }) : null,
+    })
+  }
+
+  #connectionStatus(): DocumentStatus['connection'] {
+    const { at } = this.#peer.state
+    if (at === 'refused' || at === 'closed') return at
+    if (at === 'syncing' || at === 'live') return 'online'
+    // connected, but this document's session is still to be opened
+    return this.#host.state === 'online' ? 'connecting' : this.#host.state
+  }
+}
+
+// no client sections, no delete set
+const emptyUpdateBytes = 2
+
+/**
+ * A transaction that applied a remote update may carry local changes too: those of `beforeTransaction` listeners.
+ * @param clientID the client id before the transaction: Yjs takes another one where it grew remotely
+ */
+function hasOwnChanges(transaction: Y.Transaction, clientID: number): boolean {
+  return transaction.local || transaction.beforeState.get(clientID) !== transaction.afterState.get(clientID)
+}
+
+/** An error with the relay's own words, which bring the advice of the code along. */
+function refusal({ code, reason }: { readonly code: ErrorCode; readonly reason: string }): SynclineError {
+  const error = new SynclineError(code)
+  if (reason !== '') error.message = reason
+  return error
+}
+
+function equalStatus(a: DocumentStatus, b: DocumentStatus): boolean {
+  return (
+    a.connection === b.connection &&
+    a.synced === b.synced &&
+    a.pending === b.pending &&
+    a.access === b.access &&
+    a.error?.code === b.error?.code &&
+    a.error?.reason === b.error?.reason
+  )
+}

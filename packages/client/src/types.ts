@@ -1,0 +1,135 @@
+import type { Access, ErrorCode } from '@syncline/protocol'
+import type { Awareness } from 'y-protocols/awareness'
+import type * as Y from 'yjs'
+
+/** The part of a WebSocket that Syncline uses: browsers have it, and `ws` for Node. */
+export interface WebSocketLike {
+  binaryType: string
+  readonly readyState: number
+  readonly bufferedAmount: number
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
+  send(data: Uint8Array<ArrayBuffer>): void
+  close(code?: number, reason?: string): void
+}
+
+/** Time, as a Connection needs it; tests give their own. */
+export interface Clock {
+  /** ms since some fixed moment, never going back */
+  now(): number
+  /** calls back once after `ms`; the result cancels it */
+  after(ms: number, call: () => void): () => void
+}
+
+/** Options of `connect`. */
+export interface ConnectOptions {
+  /** makes the socket; default: the platform's WebSocket, and `ws` in Node */
+  readonly webSocket?: (url: string, protocols: string[]) => WebSocketLike
+  /** default: the platform's timers */
+  readonly clock?: Clock
+  /** numbers in [0, 1) for the jitter of the backoff; default Math.random */
+  readonly random?: () => number
+  /** longest wait between two attempts to connect, in ms; default 10,000 */
+  readonly retryMsMax?: number
+  /** ms of silence after which the relay is asked for a sign of life; default 10,000 */
+  readonly silenceMsMax?: number
+  /** false: begin offline, until `connection.goOnline()`; default true */
+  readonly online?: boolean
+}
+
+/** How the one WebSocket stands. */
+export type ConnectionState =
+  /** no relay: the last attempt failed and others follow by themselves, or `goOffline()` was called */
+  | 'offline'
+  /** the first attempt, or the first after the connection was lost */
+  | 'connecting'
+  | 'online'
+  /** the relay and this client have no protocol version in common: there are no further attempts */
+  | 'refused'
+  /** `close()` was called */
+  | 'closed'
+
+/** What a person can be told of a document. A snapshot: it never changes, and is the same object until something does. */
+export interface DocumentStatus {
+  /**
+   * How this document reaches the relay: like {@link ConnectionState}, but `online` once its session is open, and
+   * `refused` where the relay ended that for good.
+   */
+  readonly connection: 'offline' | 'connecting' | 'online' | 'refused' | 'closed'
+  /** everything that the relay had is here */
+  readonly synced: boolean
+  /** local changes that the relay has not yet on disk, counted in Yjs transactions */
+  readonly pending: number
+  /** nothing is pending: everything typed here is on the relay's disk. True at once after each edit: never said early. */
+  readonly saved: boolean
+  /** what the relay lets this client do; `write` until it has spoken */
+  readonly access: Access
+  /** why the relay ended the session for good, or null */
+  readonly error: { readonly code: ErrorCode; readonly reason: string } | null
+}
+
+/** Options of `open`. */
+export interface OpenOptions {
+  /**
+   * The document to keep in sync; default a new `Y.Doc`. What it holds already is sent like an edit. Only the first
+   * `open` of a name can give one.
+   */
+  readonly doc?: Y.Doc
+}
+
+/** An open document. Handles of one name share `doc` and `awareness`. */
+export interface DocumentHandle {
+  readonly name: string
+  readonly doc: Y.Doc
+  /** cursors and names, with the interface that Yjs editor bindings expect; states of others go while offline */
+  readonly awareness: Awareness
+  readonly status: DocumentStatus
+  /** resolves when the local copy is in `doc`: at once where there is no store */
+  readonly loaded: Promise<void>
+  /**
+   * Resolves when everything that the relay has is in `doc` for the first time. Rejects with a SynclineError: with the
+   * relay's code when it refuses, with `closed` when the last handle was closed before.
+   */
+  readonly synced: Promise<void>
+  /**
+   * Resolves when everything typed before the call is on the relay's disk, however long that takes. Rejects with a
+   * SynclineError when it cannot come any more: with the relay's code when it refuses, with `closed` after `close()`.
+   */
+  saved(): Promise<void>
+  /**
+   * Calls back with each new status, once for all that happened in one turn of the event loop; the result stops it. A
+   * listener that throws harms nobody else.
+   */
+  on(event: 'status', listener: (status: DocumentStatus) => void): () => void
+  /**
+   * Gives the handle back. The last one of a name takes the cursor away at once, ends the session and, unless the
+   * application gave it, destroys `doc`. Changes that are pending are sent first and waited for: for 10 s at most,
+   * and not while the relay can't be reached. Then they exist in `doc` alone: `status.pending` still tells how many.
+   * Await `saved()` before where that must not be. Never rejects.
+   */
+  close(): Promise<void>
+}
+
+/** One WebSocket to a relay, for any number of documents. */
+export interface Connection {
+  /** of the WebSocket */
+  readonly url: string
+  readonly state: ConnectionState
+  /**
+   * Opens a document, or shares the one that is open.
+   *
+   * @throws SynclineError `invalid_name`; `closed` after `close()`; `invalid_option` where the name is open with
+   * another `Y.Doc` than the one given
+   */
+  open(name: string, options?: OpenOptions): DocumentHandle
+  /** calls back with each new state; the result stops it */
+  on(event: 'state', listener: (state: ConnectionState) => void): () => void
+  /** drops the socket and stays offline until `goOnline()`; edits wait in memory */
+  goOffline(): void
+  /** connects now, also where an attempt would follow later by itself */
+  goOnline(): void
+  /** closes every handle as {@link DocumentHandle.close} does, then the socket; a Node process can end then */
+  close(): Promise<void>
+}

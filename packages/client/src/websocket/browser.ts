@@ -1,0 +1,6 @@
+import type { WebSocketLike } from '../types.js'
+
+/** Opens the platform's own WebSocket. */
+export function openWebSocket(url: string, protocols: string[]): WebSocketLike {
+  return new WebSocket(url, protocols)
+}

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest'
+import { isLoopback, parseServeOptions } from './options.js'
+
+const given = { host: '127.0.0.1', port: '4321', data: './data', logLevel: 'info' }
+
+describe('the options of serve', () => {
+  test('are resolved once', () => {
+    expect(parseServeOptions(given)).toEqual({
+      host: '127.0.0.1',
+      port: 4321,
+      data: './data',
+      logLevel: 'info',
+      static: null,
+      allowOrigins: [],
+    })
+  })
+
+  test.each([
+    [{ port: '65536' }, '--port'],
+    [{ port: '1e3' }, '--port'],
+    [{ port: '' }, '--port'],
+    [{ host: '' }, '--host'],
+    [{ host: '192.168.1.7' }, '--auth none'],
+    [{ host: 'example.com' }, '--auth none'],
+    [{ data: '' }, '--data'],
+    [{ logLevel: 'verbose' }, '--log-level'],
+    [{ static: '' }, '--static'],
+    [{ allowOrigin: ['https://app.test/path'] }, '--allow-origin'],
+  ])('%j is refused, and the flag is named', (wrong, flag) => {
+    expect(() => parseServeOptions({ ...given, ...wrong })).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(flag) }),
+    )
+  })
+
+  test('an address that others reach has to be asked for', () => {
+    expect(parseServeOptions({ ...given, host: '0.0.0.0', auth: 'none' }).host).toBe('0.0.0.0')
+    expect(['127.0.0.1', '127.8.9.1', '::1', 'localhost'].filter(isLoopback)).toHaveLength(4)
+    expect(['0.0.0.0', '::', '127.evil.test', '128.0.0.1', '::ffff:1.2.3.4'].filter(isLoopback)).toEqual([])
+  })
+})

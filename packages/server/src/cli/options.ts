@@ -1,0 +1,110 @@
+import { statSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { SynclineError } from '@syncline/protocol'
+import { Command, Option } from 'commander'
+import { z } from 'zod'
+import { type LogLevel, logLevels } from '../logger.js'
+import { isOrigin } from '../upgrade.js'
+import { version } from '../version.js'
+
+/** What `syncline serve` was asked for. */
+export interface ServeOptions {
+  readonly host: string
+  readonly port: number
+  readonly data: string
+  readonly logLevel: LogLevel
+  /** a directory of static files, or null */
+  readonly static: string | null
+  readonly allowOrigins: readonly string[]
+}
+
+const serveSchema = z
+  .object({
+    host: z.string().min(1, 'expected an address or a name'),
+    port: z
+      .string()
+      .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
+      .transform(Number)
+      .refine((port) => port <= 65_535, 'expected a number from 0 to 65535'),
+    data: z.string().min(1, 'expected a directory'),
+    logLevel: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
+    static: z.string().refine(isDirectory, 'expected a directory that exists').nullable().default(null),
+    allowOrigin: z
+      .array(
+        z
+          .string()
+          .refine(
+            (origin) => origin === '*' || isOrigin(origin),
+            'expected an origin such as https://app.example.com, or *',
+          ),
+      )
+      .default([]),
+    auth: z.literal('none', 'expected none').optional(),
+  })
+  .refine(({ host, auth }) => auth === 'none' || isLoopback(host), {
+    path: ['host'],
+    message:
+      'this relay asks nobody who they are, so it listens on this machine alone (127.0.0.1, ::1, localhost); ' +
+      'say --auth none to let everyone who can reach it read and write every document',
+  })
+
+/** The command line of `syncline`; `serve` is called with what was asked for. */
+export function createProgram(serve: (options: ServeOptions) => Promise<void>): Command {
+  const program = new Command('syncline')
+    .description('A relay for documents that several people edit at once: what it calls saved is on disk.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'syncline: invalid_option: ')),
+    })
+  program
+    .command('serve')
+    .description('Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients.')
+    .addOption(setting('port', '<number>', 'port to listen on; 0 picks a free one').default('4321'))
+    .addOption(setting('host', '<address>', 'address to listen on').default('127.0.0.1'))
+    .addOption(setting('data', '<directory>', 'where the documents are kept').default('./data'))
+    .addOption(setting('log-level', '<level>', `what to log on stderr: ${logLevels.join(', ')}`).default('info'))
+    .addOption(setting('static', '<directory>', 'also serve the files of a web application'))
+    .addOption(
+      setting('allow-origin', '<origin>', 'let pages of this origin connect; repeatable, * is everyone').argParser(
+        (origin: string, origins: string[] | undefined) => [...(origins ?? []), ...origin.split(',')],
+      ),
+    )
+    .addOption(setting('auth', '<kind>', 'none: let everyone read and write, also from other machines'))
+    .exitOverride()
+    .action((given) => serve(parseServeOptions(given)))
+  return program
+}
+
+/**
+ * Checks what commander collected.
+ *
+ * @throws SynclineError `invalid_option`
+ */
+export function parseServeOptions(given: unknown): ServeOptions {
+  const parsed = serveSchema.safeParse(given)
+  if (!parsed.success) throw new SynclineError('invalid_option', parsed.error.issues.map(describe).join('; '))
+  const { auth: _, allowOrigin: allowOrigins, ...options } = parsed.data
+  return { ...options, allowOrigins }
+}
+
+// each flag has its environment variable: --log-level and SYNCLINE_LOG_LEVEL
+function setting(name: string, value: string, description: string): Option {
+  const variable = `SYNCLINE_${name.replaceAll('-', '_').toUpperCase()}`
+  return new Option(`--${name} ${value}`, description).env(variable)
+}
+
+function describe({ path, message }: z.core.$ZodIssue): string {
+  const flag = String(path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return `--${flag}: ${message}`
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+/** True where nobody but this machine can reach what listens on `host`. */
+export function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.')
+  return host === '::1' || host === 'localhost'
+}

@@ -1,0 +1,228 @@
+import type { Socket } from 'node:net'
+import { SynclineError } from '@syncline/protocol'
+import type { RawData, WebSocket } from 'ws'
+import type { RelayContext } from './context.js'
+import { Outbox } from './outbox.js'
+
+/** A link's sense of time: all links of a relay share one timer. */
+export const beatMs = 5_000
+
+// counted in beats, not by the clock: a machine that slept has missed beats, its peers have not gone
+const silentBeatsAsk = 1
+const silentBeatsMax = 3 // after the beat that saw the last sign of life: gone within 20 s
+const quietBeatsMax = 3 // y-websocket gives up after 30 s in which it was told nothing
+const stalledBeatsMax = 6 // 30 s
+const closingBeatsMax = 1
+
+/** What a wire protocol does with its socket. */
+export interface LinkHandler {
+  /** closes a reader that took nothing for too long */
+  readonly slowReaderStatus: number
+  /** puts messages into WebSocket messages */
+  pack(messages: Uint8Array[]): readonly Uint8Array[]
+  /** one binary WebSocket message; the bytes are the handler's to keep */
+  received(frame: Uint8Array): void
+  /** the reader of a channel does not keep up, or does again */
+  congested(channel: number, isCongested: boolean): void
+  /** nothing was heard for a while: ask for a sign of life */
+  ask(): void
+  /** nothing was sent for a while */
+  quiet(): void
+  /** the relay is stopping: come back in `retryMs` */
+  leaving(retryMs: number): void
+  /** it is over, whoever ended it; called once, and nothing else comes after it */
+  ended(): void
+}
+
+/**
+ * One WebSocket, made safe: no exception leaves its callbacks, a half-open one is found, and so is one that does not
+ * take what it is sent.
+ */
+export class Link {
+  readonly #socket: WebSocket
+  readonly #stream: Socket
+  readonly #context: RelayContext
+  readonly #outbox: Outbox
+  #handler: LinkHandler | null = null
+  #isOpen = true
+  #isReceiving = true
+  #silentBeats = 0
+  #quietBeats = 0
+  #stalledBeats = 0
+  #closingBeats = 0
+  #seen = { readBytes: 0, takenBytes: 0, wasBacklogged: false }
+
+  /**
+   * @param stream the socket below the WebSocket
+   * @param forget called when the socket is closed
+   */
+  constructor(socket: WebSocket, stream: Socket, context: RelayContext, forget: () => void) {
+    this.#socket = socket
+    this.#stream = stream
+    this.#context = context
+    this.#outbox = new Outbox(socket, {
+      bytesHigh: context.limits.socketBytesHigh,
+      pack: (messages) => this.#handler?.pack(messages) ?? messages,
+      onCongested: (channel, isCongested) => {
+        if (this.#isOpen) this.#handler?.congested(channel, isCongested)
+      },
+      guarded: (run) => this.guarded(run),
+    })
+    socket.on('message', (data, isBinary) => this.guarded(() => this.#receive(data, isBinary)))
+    socket.on('error', (error) => {
+      // too large, or no WebSocket frame: ws closes it with a status that says so
+      if ('code' in error && String(error.code).startsWith('WS_ERR_')) context.counters.refused++
+      context.logger.debug({ error }, 'a socket failed')
+    })
+    socket.on('close', () => {
+      this.#end()
+      forget()
+    })
+  }
+
+  /** Hands what happens on the socket to `handler`, from now on. */
+  start(handler: LinkHandler): void {
+    this.#handler = handler
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** Sends messages at the end of the turn, in order within their channel. */
+  send(channel: number, messages: readonly Uint8Array[]): void {
+    if (!this.#isOpen) return
+    this.#quietBeats = 0
+    this.#outbox.push(channel, messages)
+  }
+
+  /** Asks the peer's platform for a sign of life. */
+  ping(): void {
+    if (this.#isOpen) this.#socket.ping()
+  }
+
+  /** Calls back once, now or when less is waiting for the socket: before something large is sent. */
+  whenRoom(call: () => void): void {
+    if (this.#isOpen) this.#outbox.whenRoom(() => this.guarded(call))
+  }
+
+  /** Stops reading until {@link resume}: TCP holds the peer back. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** The relay is stopping: says so, and drops what still comes in, so that nothing new has to be committed. */
+  leave(retryMs: number): void {
+    this.guarded(() => this.#handler?.leaving(retryMs))
+    this.#isReceiving = false
+  }
+
+  /** Closes the connection after all that is on its way was given to the socket. */
+  finish(status: number, reason: string): void {
+    this.#outbox.whenGiven(() => this.close(status, reason))
+  }
+
+  /** Closes the connection for what the peer sent, or for a bug of ours. */
+  fail(status: number, error: unknown): void {
+    if (!(error instanceof SynclineError)) {
+      this.#context.exception(error)
+      return this.close(1011, 'internal')
+    }
+    if (!this.#isOpen) return
+    this.#context.counters.refused++
+    this.#context.logger.info({ error, status }, 'a connection was refused')
+    this.close(status, `${error.code}: ${error.message}`)
+  }
+
+  /** Closes the connection; what the socket was not given yet is dropped. */
+  close(status: number, reason: string): void {
+    if (!this.#isOpen) return
+    this.#end()
+    this.#socket.resume() // or the peer's own closing frame is never read
+    this.#socket.close(status, closeReason(reason))
+  }
+
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  /** {@link beatMs} have passed. */
+  beat(): void {
+    this.guarded(() => this.#beat())
+  }
+
+  /** Runs what an event of this connection brings; an exception closes the connection, and harms nobody else. */
+  guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.fail(1011, error)
+    }
+  }
+
+  #beat(): void {
+    if (!this.#isOpen) {
+      if (++this.#closingBeats > closingBeatsMax) this.#socket.terminate()
+      return
+    }
+    this.#look()
+    if (this.#silentBeats >= silentBeatsMax) return this.#socket.terminate()
+    if (this.#silentBeats >= silentBeatsAsk) this.#handler?.ask()
+    if (++this.#quietBeats >= quietBeatsMax) this.#handler?.quiet()
+    if (this.#stalledBeats >= stalledBeatsMax) this.#closeSlowReader()
+  }
+
+  /** Compares with the last beat. Bytes count, not messages: a large one takes long on a thin line. */
+  #look(): void {
+    const { bytes, takenBytes } = this.#outbox
+    const readBytes = this.#stream.bytesRead
+    const takes = takenBytes !== this.#seen.takenBytes
+    // where the kernel was full, it takes more only when the peer has acknowledged some
+    const isAlive = readBytes !== this.#seen.readBytes || (takes && this.#seen.wasBacklogged)
+    this.#silentBeats = isAlive ? 0 : this.#silentBeats + 1
+    this.#stalledBeats = this.#seen.wasBacklogged && !takes ? this.#stalledBeats + 1 : 0
+    this.#seen = { readBytes, takenBytes, wasBacklogged: bytes > 0 }
+  }
+
+  #closeSlowReader(): void {
+    this.#context.counters.slowReaders++
+    this.fail(this.#handler?.slowReaderStatus ?? 1011, new SynclineError('slow_reader'))
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (!this.#isOpen || !this.#isReceiving) return
+    if (!isBinary) return this.fail(4400, new SynclineError('malformed_frame', 'A text frame'))
+    this.#handler?.received(owned(data as Buffer))
+  }
+
+  #end(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#outbox.clear()
+    this.guarded(() => this.#handler?.ended())
+  }
+}
+
+/**
+ * Bytes that keep nothing else alive: a small frame may be a view into all that one read of the socket brought. They
+ * are no Buffer, whose `slice` would not copy.
+ */
+function owned(frame: Buffer): Uint8Array {
+  const { buffer, byteOffset, length } = frame
+  return buffer.byteLength > 2 * length ? new Uint8Array(frame) : new Uint8Array(buffer, byteOffset, length)
+}
+
+const closeReasonBytesMax = 123 // RFC 6455
+
+function closeReason(reason: string): Buffer {
+  const bytes = Buffer.from(reason)
+  if (bytes.length <= closeReasonBytesMax) return bytes
+  let end = closeReasonBytesMax
+  // not in the middle of a character
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
+}

@@ -1,0 +1,167 @@
+import type {
+  Channel,
+  ClientMessage,
+  ConnectionReply,
+  ConnectionRequest,
+  RelayMessage,
+  SessionReply,
+  SessionRequest,
+} from '@syncline/protocol'
+import {
+  ClientMessageReader,
+  encodeRelayMessage,
+  packFrames,
+  protocolVersion,
+  SynclineError,
+  unreachable,
+} from '@syncline/protocol'
+import type { Visitor } from '../grant.js'
+import { ending, SharedReply } from '../rooms/session.js'
+import { version } from '../version.js'
+import { ClientSession } from './clientSession.js'
+import type { RelayContext } from './context.js'
+import type { Link, LinkHandler } from './link.js'
+
+type Open = Extract<SessionRequest, { type: 'open' }>
+
+/** How long a client has for its `hello`. */
+export const helloMs = 5_000
+
+// large messages travel in parts of this size, so that those of other channels take turns with them
+const partBytesMax = 64 * 1024
+
+// where messages about the connection stand in line
+const connectionChannel = 0
+
+/** One connection of protocol 1: any number of sessions, each on its channel. */
+export class NativeConnection implements LinkHandler {
+  readonly slowReaderStatus = 4408
+  readonly #link: Link
+  readonly #context: RelayContext
+  readonly #visitor: Visitor
+  readonly #reader: ClientMessageReader
+  readonly #sessions = new Map<Channel, ClientSession>()
+  readonly #partBytesMax: number
+  readonly #cancelHelloTimeout: () => void
+  #isGreeted = false
+
+  constructor(link: Link, context: RelayContext, visitor: Visitor) {
+    this.#link = link
+    this.#context = context
+    this.#visitor = visitor
+    this.#reader = new ClientMessageReader(context.limits)
+    this.#partBytesMax = Math.min(partBytesMax, context.limits.frameBytesMax)
+    this.#cancelHelloTimeout = context.clock.after(helloMs, () => link.fail(4408, new SynclineError('hello_timeout')))
+  }
+
+  pack(messages: Uint8Array[]): Uint8Array[] {
+    return packFrames(messages, this.#context.limits.frameBytesMax)
+  }
+
+  received(frame: Uint8Array): void {
+    for (const read of this.#reader.read(frame)) {
+      if (!this.#link.isOpen) return
+      if (read.ok) this.#handle(read.message)
+      else if (read.channel === null || !this.#isGreeted) return this.#link.fail(4400, read.error)
+      else this.#refuse(read.channel, read.error)
+    }
+  }
+
+  congested(channel: Channel, isCongested: boolean): void {
+    this.#sessions.get(channel)?.setCongested(isCongested)
+  }
+
+  ask(): void {
+    if (this.#isGreeted) this.#sendConnection({ type: 'ping' })
+  }
+
+  quiet(): void {}
+
+  leaving(retryMs: number): void {
+    if (this.#isGreeted) this.#sendConnection({ type: 'leaving', retryMs })
+  }
+
+  ended(): void {
+    this.#cancelHelloTimeout()
+    for (const session of [...this.#sessions.values()]) session.leave()
+  }
+
+  /** What came on a channel is no message: that ends its session, or keeps it from opening. */
+  #refuse(channel: Channel, error: SynclineError): void {
+    const session = this.#sessions.get(channel)
+    if (session) return session.fail(error)
+    this.#context.counters.refused++
+    this.#deliver(channel, new SharedReply(ending('refused', error)))
+  }
+
+  #handle(message: ClientMessage): void {
+    if (message.type === 'session') return this.#handleSession(message.channel, message.message)
+    this.#handleConnection(message)
+  }
+
+  #handleConnection(message: ConnectionRequest): void {
+    switch (message.type) {
+      case 'hello':
+        return this.#greet(message.versions)
+      case 'ping':
+        return this.#sendConnection({ type: 'pong' })
+      case 'pong':
+        return
+      default:
+        return unreachable(message)
+    }
+  }
+
+  #greet(versions: readonly number[]): void {
+    if (this.#isGreeted) return this.#link.fail(4400, new SynclineError('protocol_violation', 'A second hello'))
+    if (!versions.includes(protocolVersion)) {
+      const fact = `The relay speaks version ${protocolVersion}`
+      return this.#link.fail(4426, new SynclineError('unsupported_version', fact))
+    }
+    this.#isGreeted = true
+    this.#cancelHelloTimeout()
+    const { frameBytesMax, updateBytesMax, documentBytesMax } = this.#context.limits
+    const limits = { frameBytesMax, updateBytesMax, documentBytesMax }
+    this.#sendConnection({ type: 'welcome', version: protocolVersion, limits, agent: `syncline/${version}` })
+  }
+
+  #handleSession(channel: Channel, request: SessionRequest): void {
+    if (!this.#isGreeted) return this.#link.fail(4400, new SynclineError('protocol_violation', 'No hello came first'))
+    const session = this.#sessions.get(channel)
+    if (request.type === 'open') {
+      if (session) return session.fail(new SynclineError('protocol_violation', `Channel ${channel} is open`))
+      return this.#open(channel, request)
+    }
+    // a session that the relay ended: what was on its way still arrives
+    session?.receive(request)
+  }
+
+  #open(channel: Channel, request: Open): void {
+    const session = new ClientSession(this.#context, {
+      echo: false,
+      whenRoom: (call) => this.#link.whenRoom(call),
+      deliver: (reply) => this.#deliver(channel, reply),
+      ended: () => this.#sessions.delete(channel),
+    })
+    const { connectionDocumentsMax } = this.#context.limits
+    if (this.#sessions.size >= connectionDocumentsMax) {
+      return session.fail(new SynclineError('too_many_documents', `${connectionDocumentsMax} are open`))
+    }
+    this.#sessions.set(channel, session)
+    session.open(request, this.#visitor).catch((error: unknown) => this.#link.fail(1011, error))
+  }
+
+  /** Queues a reply of a session; all that one turn produces goes out together. */
+  #deliver(channel: Channel, reply: SharedReply): void {
+    const encode = (message: SessionReply) => this.#encode({ type: 'session', channel, message })
+    this.#link.send(channel, reply.encoded(channel, encode))
+  }
+
+  #sendConnection(message: ConnectionReply): void {
+    this.#link.send(connectionChannel, this.#encode(message))
+  }
+
+  #encode(message: RelayMessage): Uint8Array[] {
+    return encodeRelayMessage(message, this.#partBytesMax)
+  }
+}

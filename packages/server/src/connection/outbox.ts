@@ -1,0 +1,154 @@
+import type { WebSocket } from 'ws'
+import { Interleaver } from './interleaver.js'
+
+// a frame goes out in fragments of this size, so that a reader's progress is seen before a large one is through
+const fragmentBytes = 64 * 1024
+// while more waits, no further document is begun: whoever asks for one after the other has to read them
+const fullBytes = 16 * 1024 * 1024
+
+/** How an outbox sends. */
+export interface OutboxOptions {
+  /** bytes that are given to the socket at once, and that may wait beside them before a channel is congested */
+  readonly bytesHigh: number
+  /** puts messages into WebSocket messages */
+  readonly pack: (messages: Uint8Array[]) => readonly Uint8Array[]
+  /** a channel's reader does not keep up, or does again; called between turns */
+  readonly onCongested: (channel: number, isCongested: boolean) => void
+  /** runs what may throw */
+  readonly guarded: (run: () => void) => void
+}
+
+/**
+ * What is on its way to one socket. All that one turn of the event loop produces goes out together, channels take
+ * turns, and the socket is given no more than it can take: what waits here can be counted and shared.
+ */
+export class Outbox {
+  readonly #socket: WebSocket
+  readonly #options: OutboxOptions
+  readonly #messages = new Interleaver()
+  readonly #congested = new Set<number>()
+  #frames: Uint8Array[] = []
+  #firstFrameSent = 0
+  #frameBytes = 0
+  #givenBytes = 0
+  #takenBytes = 0
+  #whenRoom: (() => void)[] = []
+  #onGiven: (() => void) | null = null
+  #isFlushing = false
+
+  constructor(socket: WebSocket, options: OutboxOptions) {
+    this.#socket = socket
+    this.#options = options
+  }
+
+  /** bytes that the kernel has not taken yet */
+  get bytes(): number {
+    return this.#waitingBytes + this.#givenBytes
+  }
+
+  /** bytes that the kernel has taken since the beginning: a reader makes progress where this grows */
+  get takenBytes(): number {
+    return this.#takenBytes
+  }
+
+  /** Sends messages at the end of the turn, in order within their channel. */
+  push(channel: number, messages: readonly Uint8Array[]): void {
+    this.#messages.push(channel, messages)
+    if (this.#isFlushing) return
+    this.#isFlushing = true
+    queueMicrotask(() => {
+      this.#isFlushing = false
+      this.#options.guarded(() => this.#give())
+    })
+  }
+
+  /** Calls back once, when the socket was given all that is waiting. */
+  whenGiven(call: () => void): void {
+    this.#onGiven = call
+    if (this.#waitingBytes === 0) this.#settle()
+  }
+
+  /** Calls back once, now or when less is waiting: before something large is sent. */
+  whenRoom(call: () => void): void {
+    this.#whenRoom.push(call)
+    this.#goOn()
+  }
+
+  /** Drops what the socket was not given yet. */
+  clear(): void {
+    this.#messages.clear()
+    this.#whenRoom = []
+    this.#frames = []
+    this.#frameBytes = 0
+  }
+
+  get #waitingBytes(): number {
+    return this.#messages.bytes + this.#frameBytes
+  }
+
+  #settle(): void {
+    const call = this.#onGiven
+    this.#onGiven = null
+    call?.()
+  }
+
+  #give(): void {
+    while (this.#givenBytes < this.#options.bytesHigh && this.#fillFrames()) this.#giveFragment(this.#frames[0]!)
+    this.#watchCongestion()
+    this.#goOn()
+    if (this.#waitingBytes === 0) this.#settle()
+  }
+
+  /** True where there is a frame to send. */
+  #fillFrames(): boolean {
+    if (this.#frames.length === 0 && this.#messages.bytes > 0) {
+      for (const frame of this.#options.pack(this.#messages.take(fragmentBytes))) {
+        this.#frames.push(frame)
+        this.#frameBytes += frame.length
+      }
+    }
+    return this.#frames.length > 0
+  }
+
+  #giveFragment(frame: Uint8Array): void {
+    const from = this.#firstFrameSent
+    const to = Math.min(from + fragmentBytes, frame.length)
+    const isLast = to === frame.length
+    if (isLast) this.#frames.shift()
+    this.#firstFrameSent = isLast ? 0 : to
+    const bytes = to - from
+    this.#frameBytes -= bytes
+    this.#givenBytes += bytes
+    this.#socket.send(frame.subarray(from, to), { binary: true, fin: isLast }, (error) => {
+      this.#givenBytes -= bytes
+      if (error) return
+      this.#takenBytes += bytes
+      this.#options.guarded(() => this.#give())
+    })
+  }
+
+  /**
+   * A channel is congested where it has more than its share waiting: a large document that is being sent does not hold
+   * back the small ones beside it, and all of them together are bounded.
+   */
+  #watchCongestion(): void {
+    const share = this.#options.bytesHigh / Math.max(1, this.#messages.channels)
+    for (const channel of this.#congested) {
+      // not the mark at which it began: a channel that hovers there would change its mind every time
+      if (this.#messages.bytesOf(channel) <= share / 2) this.#setCongested(channel, false)
+    }
+    for (const [channel, bytes] of this.#messages.waiting()) {
+      if (bytes > share && !this.#congested.has(channel)) this.#setCongested(channel, true)
+    }
+  }
+
+  #goOn(): void {
+    while (this.#whenRoom.length > 0 && this.#waitingBytes < fullBytes) this.#whenRoom.shift()!()
+  }
+
+  #setCongested(channel: number, isCongested: boolean): void {
+    if (isCongested) this.#congested.add(channel)
+    else this.#congested.delete(channel)
+    this.#options.onCongested(channel, isCongested)
+  }
+}

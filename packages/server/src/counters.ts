@@ -1,0 +1,22 @@
+/** What a relay has counted since it began. */
+export interface Counters {
+  /** updates that sessions sent */
+  updates: number
+  /** commits that reached the disk, counted once for each document in them */
+  commits: number
+  /** updates answered by `resync` */
+  resyncs: number
+  /** replicas that differed from the log, found by a digest */
+  digestMismatches: number
+  /** sessions, connections and requests that were refused or ended for what they sent */
+  refused: number
+  /** connections closed since they did not take what was sent to them */
+  slowReaders: number
+  /** exceptions that were caught at the edge of a session: bugs of ours */
+  exceptions: number
+}
+
+/** Counters at zero. */
+export function newCounters(): Counters {
+  return { updates: 0, commits: 0, resyncs: 0, digestMismatches: 0, refused: 0, slowReaders: 0, exceptions: 0 }
+}

@@ -1,0 +1,65 @@
+import { SynclineError } from '@syncline/protocol'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+
+/** What y-websocket clients and servers say to each other, as far as a relay has to know it. */
+export type YMessage =
+  /** what I have: send me the rest */
+  | { readonly type: 'step1'; readonly stateVector: Uint8Array }
+  /** the rest */
+  | { readonly type: 'step2'; readonly update: Uint8Array }
+  | { readonly type: 'update'; readonly update: Uint8Array }
+  | { readonly type: 'awareness'; readonly update: Uint8Array }
+
+const syncType = 0
+const awarenessType = 1
+const syncSteps = ['step1', 'step2', 'update'] as const
+
+/** Encodes a message; it has to be a WebSocket message of its own. */
+export function encodeYMessage(message: YMessage): Uint8Array {
+  const body = message.type === 'step1' ? message.stateVector : message.update
+  const encoder = encoding.createEncoder()
+  if (message.type === 'awareness') {
+    encoding.writeVarUint(encoder, awarenessType)
+  } else {
+    encoding.writeVarUint(encoder, syncType)
+    encoding.writeVarUint(encoder, syncSteps.indexOf(message.type))
+  }
+  encoding.writeVarUint8Array(encoder, body)
+  return encoding.toUint8Array(encoder)
+}
+
+/**
+ * Reads a WebSocket message. Types that a relay has no use for, such as an application's own, give null.
+ *
+ * @returns views into `frame`
+ * @throws SynclineError `malformed_frame`
+ */
+export function decodeYMessage(frame: Uint8Array): YMessage | null {
+  try {
+    const decoder = decoding.createDecoder(frame)
+    const message = readMessage(decoder)
+    if (message !== null && decoder.pos !== frame.length) throw new Error('Bytes follow the message')
+    return message
+  } catch (error) {
+    throw new SynclineError('malformed_frame', error instanceof Error ? error.message.slice(0, 100) : 'Unreadable')
+  }
+}
+
+function readMessage(decoder: decoding.Decoder): YMessage | null {
+  switch (decoding.readVarUint(decoder)) {
+    case syncType:
+      return readSync(decoder)
+    case awarenessType:
+      return { type: 'awareness', update: decoding.readVarUint8Array(decoder) }
+    default:
+      return null
+  }
+}
+
+function readSync(decoder: decoding.Decoder): YMessage {
+  const type = syncSteps[decoding.readVarUint(decoder)]
+  if (type === undefined) throw new Error('Unknown sync message')
+  const body = decoding.readVarUint8Array(decoder)
+  return type === 'step1' ? { type, stateVector: body } : { type, update: body }
+}

@@ -1,0 +1,11 @@
+/**
+ * The Syncline relay: keeps Yjs documents in a log and forwards their updates between WebSocket clients. What it
+ * acknowledges or shows to others is on disk.
+ *
+ * @packageDocumentation
+ */
+export { type Clock, systemClock } from './clock.js'
+export type { Counters } from './counters.js'
+export * from './log/index.js'
+export { createLogger, type LogFields, type Logger, type LogLevel, logLevels } from './logger.js'
+export { Relay, type RelayOptions, type RelayStats } from './relay.js'

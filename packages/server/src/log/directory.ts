@@ -1,0 +1,109 @@
+import { access, mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { SynclineError } from '@syncline/protocol'
+import { Level } from 'level'
+import { storageFailed } from './adapter.js'
+import { formatKey } from './keys.js'
+import { assertFormat, encodeFormat } from './values.js'
+
+/** A LevelDB database of bytes. */
+export type Database = Level<Uint8Array, Uint8Array>
+
+const encodings = { keyEncoding: 'view', valueEncoding: 'view' } as const
+const unfinishedMark = '.new-'
+
+/**
+ * Opens the database in a data directory, and creates both where they are missing. When it resolves, the database is
+ * on disk, it could be opened from there, and it has a format that this version knows.
+ *
+ * @throws SynclineError `data_in_use`, `unknown_format`, `document_damaged`, `storage_failed`
+ */
+export async function openDatabase(directory: string): Promise<Database> {
+  const location = join(resolve(directory), 'log')
+  try {
+    await makeDirectory(dirname(location))
+    if (!(await exists(join(location, 'CURRENT')))) await createDatabase(location)
+    return await openExisting(location)
+  } catch (error) {
+    throw openError(error, location)
+  }
+}
+
+async function openExisting(location: string): Promise<Database> {
+  const database: Database = new Level(location, encodings)
+  await database.open({ createIfMissing: false })
+  try {
+    const format = await database.get(formatKey)
+    if (format === undefined) throw new SynclineError('storage_failed', `${location} is not a log of Syncline`)
+    assertFormat(format)
+    await removeUnfinished(location) // by the one who holds the lock
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/**
+ * LevelDB syncs neither its first manifest nor the directory, so that a power cut can leave a new database which never
+ * opens. It is made beside its place, synced, and moved there whole.
+ */
+async function createDatabase(location: string): Promise<void> {
+  const unfinished = await mkdtemp(location + unfinishedMark)
+  const database: Database = new Level(unfinished, encodings)
+  await database.open()
+  await database.put(formatKey, encodeFormat(), { sync: true })
+  await database.close()
+  for (const name of await readdir(unfinished)) await sync(join(unfinished, name))
+  await sync(unfinished)
+  try {
+    await rename(unfinished, location)
+  } catch (error) {
+    if (!(await exists(join(location, 'CURRENT')))) throw error
+    // another process was quicker; opening tells whether it is still there
+    await rm(unfinished, { recursive: true })
+  }
+  await sync(dirname(location))
+}
+
+/** What a power cut left of a database that was being made. */
+async function removeUnfinished(location: string): Promise<void> {
+  const directory = dirname(location)
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name)
+    if (path.startsWith(location + unfinishedMark)) await rm(path, { recursive: true, force: true })
+  }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = directory; made.length >= first.length; made = dirname(made)) await sync(dirname(made))
+}
+
+async function sync(path: string): Promise<void> {
+  if (process.platform === 'win32') return // which opens no directories, and no files to sync them read-only
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function openError(error: unknown, location: string): SynclineError {
+  if (error instanceof SynclineError) return error
+  // what LevelDB says is the cause of what its wrapper says
+  const cause = (error as Error).cause ?? error
+  if ((cause as { code?: unknown }).code === 'LEVEL_LOCKED') {
+    return new SynclineError('data_in_use', `${location} is locked`)
+  }
+  return storageFailed(`The log in ${location} cannot be opened: ${(cause as Error).message}`, cause)
+}

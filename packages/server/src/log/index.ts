@@ -1,0 +1,2 @@
+export { type LevelLog, openLevelLog } from './level.js'
+export { MemoryLog } from './memory.js'

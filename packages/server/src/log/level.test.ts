@@ -1,0 +1,234 @@
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Append, chainAfter, encodeRecord, type LogRecord, seal } from '@syncline/protocol'
+import { Level } from 'level'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Database } from './directory.js'
+import { baseKey, documentKey, formatKey, recordKey } from './keys.js'
+import { LevelLog, openLevelLog } from './level.js'
+import { encodeBase, encodeDocument } from './values.js'
+
+const epoch = '00c0ffee00c0ffee'
+let directory: string
+let log: LevelLog
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'syncline-log-'))
+  log = await openLevelLog(directory)
+})
+afterEach(async () => {
+  await log.close()
+  await rm(directory, { recursive: true })
+})
+
+const heads = new Map<string, LogRecord>()
+beforeEach(() => heads.clear())
+
+/** The next append of a document, with an update of so many bytes. */
+function next(document: string, bytes = 3): Append {
+  const { position, chain } = heads.get(document) ?? { position: 0, chain: 0 }
+  const runs = [{ author: 'ada', update: new Uint8Array(bytes).fill(position) }]
+  const record = { position: position + 1, chain: chainAfter(chain, runs), time: 0, runs }
+  heads.set(document, record)
+  return { document, epoch, record }
+}
+
+/** Does something to the database behind the log's back, and opens the log again. */
+async function behindItsBack(action: (database: Database) => Promise<void>): Promise<void> {
+  await log.close()
+  const database: Database = new Level(join(directory, 'log'), { keyEncoding: 'view', valueEncoding: 'view' })
+  await action(database)
+  await database.close()
+  log = await openLevelLog(directory)
+}
+
+describe('opening', () => {
+  test('makes a directory that only its owner can read', async () => {
+    const nested = join(directory, 'not', 'there')
+    const created = await openLevelLog(nested)
+    expect((await stat(nested)).mode & 0o777).toBe(0o700)
+    expect((await stat(join(nested, 'log'))).mode & 0o777).toBe(0o700)
+    await created.close()
+  })
+
+  test('is refused while the log is open elsewhere, which harms neither', async () => {
+    await log.commit([next('notes')])
+    await expect(openLevelLog(directory)).rejects.toMatchObject({ code: 'data_in_use' })
+    await log.commit([next('notes')])
+    expect((await log.read('notes'))?.records.length).toBe(2)
+  })
+
+  test('by two at once in a new directory lets one in', async () => {
+    const fresh = join(directory, 'fresh')
+    const opened = await Promise.allSettled(Array.from({ length: 4 }, () => openLevelLog(fresh)))
+    const logs = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    expect(logs.length).toBe(1)
+    for (const each of opened)
+      if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'data_in_use' })
+    await logs[0]!.close()
+    expect(await readdir(fresh)).toEqual(['log'])
+  })
+
+  test('removes what a power cut left of an earlier attempt', async () => {
+    await log.close()
+    await mkdir(join(directory, 'log.new-abc123'))
+    await writeFile(join(directory, 'log.new-abc123', 'CURRENT'), 'MANIFEST-000001\n')
+    await writeFile(join(directory, 'log.old'), 'of somebody else')
+    log = await openLevelLog(directory)
+    expect(await readdir(directory)).toEqual(['log', 'log.old'])
+  })
+
+  test.each([
+    ['a newer format', seal(new Uint8Array(9), 0xf, 2), 'unknown_format'],
+    ['a damaged format', seal(new Uint8Array(5), 0xf, 1).fill(0, 1, 2), 'document_damaged'],
+  ])('is refused for %s, and changes nothing', async (_, format, code) => {
+    await log.commit([next('notes')])
+    await expect(behindItsBack((database) => database.put(formatKey, format))).rejects.toMatchObject({ code })
+    await expect(openLevelLog(directory)).rejects.toMatchObject({ code })
+    const database: Database = new Level(join(directory, 'log'), { keyEncoding: 'view', valueEncoding: 'view' })
+    expect((await database.keys().all()).length).toBe(3)
+    await database.close()
+  })
+
+  test('is refused for a LevelDB of something else', async () => {
+    await expect(behindItsBack((database) => database.del(formatKey))).rejects.toMatchObject({ code: 'storage_failed' })
+  })
+
+  test('is refused where a file is in the way', async () => {
+    await writeFile(join(directory, 'file'), '')
+    await expect(openLevelLog(join(directory, 'file'))).rejects.toMatchObject({ code: 'storage_failed' })
+    await expect(openLevelLog(join(directory, 'file', 'below'))).rejects.toMatchObject({ code: 'storage_failed' })
+  })
+})
+
+describe('a failed write', () => {
+  test('ends the log: everything is refused, until it is opened again with all that was acknowledged', async () => {
+    await log.close()
+    const database: Database = new Level(join(directory, 'log'), { keyEncoding: 'view', valueEncoding: 'view' })
+    log = new LevelLog(database)
+    await log.commit([next('a'), next('b')])
+    const batch = database.batch.bind(database)
+    database.batch = (() => {
+      database.batch = batch // the disk has room again
+      return Object.assign(batch(), { write: () => Promise.reject(new Error('No space left on device')) })
+    }) as never
+    const refused = next('a')
+    const failed = { code: 'storage_failed' }
+    await expect(log.commit([refused])).rejects.toMatchObject({
+      ...failed,
+      cause: { message: 'No space left on device' },
+    })
+    await expect(log.commit([refused])).rejects.toMatchObject(failed)
+    await expect(log.commit([next('b')])).rejects.toMatchObject(failed)
+    await expect(log.read('b')).rejects.toMatchObject(failed)
+    await expect(log.list()).rejects.toMatchObject(failed)
+
+    await log.close()
+    log = await openLevelLog(directory)
+    for (const document of ['a', 'b']) expect((await log.read(document))?.records.length).toBe(1)
+    await log.commit([refused])
+  })
+
+  test('is not what a commit is that does not fit', async () => {
+    await log.commit([next('a')])
+    await expect(log.commit([{ ...next('b'), document: 'a' }])).rejects.toMatchObject({ code: 'internal' })
+    await log.commit([next('a')])
+  })
+})
+
+describe('a document with a base', () => {
+  const update = Uint8Array.of(1, 2, 3)
+
+  beforeEach(async () => {
+    for (let i = 0; i < 6; i++) await log.commit([next('notes'), next('other')])
+    const { chain } = (await log.read('notes'))!.records[3]!
+    const base = encodeBase(update, 4)
+    const head = { epoch, basePosition: 4, baseChain: chain, baseBytes: base.length }
+    await behindItsBack(async (database) => {
+      await database.put(documentKey('notes'), encodeDocument(head))
+      await database.put(baseKey('notes'), base)
+    })
+  })
+
+  test('is read as base and the records after it', async () => {
+    const stored = (await log.read('notes'))!
+    expect(stored).toMatchObject({ epoch, base: update, basePosition: 4 })
+    expect(stored.records.map(({ position }) => position)).toEqual([5, 6])
+    const [info] = await log.list()
+    expect(info).toMatchObject({ name: 'notes', position: 6 })
+    expect(info!.storedBytes).toBe(encodeBase(update, 4).length + 2 * encodeRecord(stored.records[0]!).length)
+  })
+
+  test('goes on where its records end, or where the base ends when there are none', async () => {
+    await log.commit([next('notes')])
+    expect((await log.read('notes'))!.records.length).toBe(3)
+    await behindItsBack(async (database) => {
+      for (let position = 1; position <= 7; position++) await database.del(recordKey('notes', position))
+    })
+    expect((await log.read('notes'))!.records).toEqual([])
+    expect((await log.list())[0]).toMatchObject({ position: 4, storedBytes: encodeBase(update, 4).length })
+    await expect(log.commit([next('notes')])).rejects.toMatchObject({ code: 'internal' })
+    const runs = [{ author: '', update }]
+    await log.commit([{ document: 'notes', epoch, record: { position: 5, chain: 0, time: 0, runs } }])
+  })
+
+  test.each<[string, (database: Database) => Promise<void>]>([
+    ['its base is missing', (database) => database.del(baseKey('notes'))],
+    ['its base goes up to another position', (database) => database.put(baseKey('notes'), encodeBase(update, 5))],
+    ['its base has a flipped bit', (database) => flip(database, baseKey('notes'))],
+    ['its head has a flipped bit', (database) => flip(database, documentKey('notes'))],
+    ['its head is missing', (database) => database.del(documentKey('notes'))],
+    ['a record has a flipped bit', (database) => flip(database, recordKey('notes', 6))],
+    ['the first record after the base is missing', (database) => database.del(recordKey('notes', 5))],
+    ['two records are exchanged', (database) => exchange(database, recordKey('notes', 5), recordKey('notes', 6))],
+    [
+      'a record is that of another document',
+      (database) => exchange(database, recordKey('notes', 5), recordKey('long', 5)),
+    ],
+  ])('is damaged where %s, and it alone', async (_, damage) => {
+    for (let i = 0; i < 5; i++) await log.commit([next('long', 7)])
+    await behindItsBack(damage)
+    await expect(log.read('notes')).rejects.toMatchObject({ code: 'document_damaged' })
+    expect((await log.read('other'))?.records.length).toBe(6)
+    await log.commit([next('other')])
+  })
+
+  test('whose head is missing is never begun anew over its records', async () => {
+    await behindItsBack((database) => database.del(documentKey('notes')))
+    const first = { ...next('new'), document: 'notes' }
+    await expect(log.commit([first])).rejects.toMatchObject({ code: 'internal' })
+  })
+
+  test('whose head is damaged is listed without an epoch', async () => {
+    await behindItsBack((database) => flip(database, documentKey('notes')))
+    expect(await log.list()).toMatchObject([
+      { name: 'notes', epoch: '', position: 6 },
+      { name: 'other', epoch, position: 6 },
+    ])
+  })
+})
+
+describe('a listing', () => {
+  test('estimates the size of a document with many records', async () => {
+    const appends = Array.from({ length: 3_000 }, (_, i) => next('long', 30 + (i % 7)))
+    await log.commit(appends)
+    const [info] = await log.list()
+    expect(info).toMatchObject({ name: 'long', position: 3_000 })
+    const exact = appends.reduce((sum, { record }) => sum + encodeRecord(record).length, 0)
+    expect(info!.storedBytes).toBeGreaterThan(0.95 * exact)
+    expect(info!.storedBytes).toBeLessThan(1.05 * exact)
+  })
+})
+
+async function flip(database: Database, key: Uint8Array): Promise<void> {
+  const value = Uint8Array.from((await database.get(key))!)
+  value[value.length >> 1]! ^= 4
+  await database.put(key, value)
+}
+
+async function exchange(database: Database, a: Uint8Array, b: Uint8Array): Promise<void> {
+  const [valueOfA, valueOfB] = [(await database.get(a))!, (await database.get(b))!]
+  await database.put(a, valueOfB)
+  await database.put(b, valueOfA)
+}

@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { defaultLimits, type ErrorCode, type Limits, type Log, SynclineError, subprotocol } from '@syncline/protocol'
+import { WebSocket, WebSocketServer } from 'ws'
+import { type Clock, systemClock } from './clock.js'
+import type { RelayContext } from './connection/context.js'
+import { beatMs, Link, type LinkHandler } from './connection/link.js'
+import { NativeConnection } from './connection/native.js'
+import { type Counters, newCounters } from './counters.js'
+import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
+import { grantEveryone, type Visitor, visitorOf } from './grant.js'
+import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
+import { Rooms } from './rooms/rooms.js'
+import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgrade.js'
+
+// a page that is reloaded comes back to a room that is still there
+const unloadMs = 5_000
+// clients add their own jitter
+const leavingRetryMs = 1_000
+// how long a drain waits for readers
+const drainMs = 3_000
+// what y-websocket puts around an update
+const yHeaderBytesMax = 16
+
+/** Options of a {@link Relay}. */
+export interface RelayOptions {
+  /** bounds that differ from `defaultLimits` */
+  readonly limits?: Partial<Limits>
+  /** default: warnings and errors as JSON lines on stderr */
+  readonly logger?: Logger
+  /** default: the platform's time */
+  readonly clock?: Clock
+  /** origins whose pages may connect, beside those of the relay's own host; `*` is everyone */
+  readonly allowOrigins?: readonly string[]
+  /**
+   * Opens the log anew after a failed write. Without it the relay takes nothing more after one: what the disk has is
+   * in doubt until the log has been read again.
+   */
+  readonly reopen?: () => Promise<Log>
+}
+
+/** What a relay is doing, and what it has counted since it began. */
+export interface RelayStats extends Readonly<Counters> {
+  readonly connections: number
+  readonly sessions: number
+  readonly rooms: number
+}
+
+/**
+ * The relay: serves documents from a log to WebSocket clients, on the upgrades of one or several HTTP servers.
+ *
+ * @example
+ * ```ts
+ * const server = http.createServer(app)
+ * const relay = new Relay(log)
+ * relay.attach(server)
+ * server.listen(8080)
+ * ```
+ */
+export class Relay {
+  readonly #context: RelayContext
+  readonly #rooms: Rooms
+  readonly #origins: OriginPolicy
+  readonly #sockets: { readonly native: WebSocketServer; readonly y: WebSocketServer }
+  readonly #links = new Set<Link>()
+  readonly #detach: (() => void)[] = []
+  #onLastLinkClosed = () => {}
+  #cancelBeat = () => {}
+  #closed: Promise<void> | null = null
+
+  /**
+   * @param log where the documents are; the relay owns it from here on, and closes it
+   * @throws SynclineError `invalid_option`
+   */
+  constructor(log: Log, options: RelayOptions = {}) {
+    this.#origins = new OriginPolicy(options.allowOrigins ?? [])
+    const limits = limitsOf(options.limits ?? {})
+    this.#context = contextOf(log, limits, options)
+    this.#rooms = this.#context.rooms
+    this.#sockets = webSocketServers(limits)
+    this.#beatLater()
+  }
+
+  /** False while documents can neither be opened nor changed: the log has failed, or the relay is stopping. */
+  get ready(): boolean {
+    return this.#rooms.ready
+  }
+
+  /** What the relay is doing, and what it has counted. */
+  stats(): RelayStats {
+    const { size: rooms, sessions } = this.#rooms
+    return { connections: this.#links.size, sessions, rooms, ...this.#context.counters }
+  }
+
+  /**
+   * Serves the upgrades of a server. Paths that are not the relay's are left to the server's other upgrade listeners;
+   * where there is none they get 404.
+   */
+  attach(server: Server): void {
+    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (this.handleUpgrade(request, socket, head)) return
+      if (server.listenerCount('upgrade') === 1) this.#refuse(socket, new SynclineError('not_found'))
+    }
+    server.on('upgrade', onUpgrade)
+    this.#detach.push(() => server.off('upgrade', onUpgrade))
+  }
+
+  /**
+   * Takes one upgrade: for servers that route upgrades themselves, to a path of their own for instance (`request.url`
+   * decides, so set it to `/sync` or `/y/<document>` first).
+   *
+   * @returns false where the path is none of the relay's; then the socket was not touched
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    try {
+      const route = routeOf(request.url ?? '', this.#context.limits.nameBytesMax)
+      if (route === null) return false
+      this.#accept(route, request, socket, head)
+    } catch (error) {
+      this.#refuse(socket, error)
+    }
+    return true
+  }
+
+  /**
+   * Stops: tells clients to come back later, commits what is in flight, sends the acknowledgements, closes the sockets
+   * and the log. What clients send meanwhile is not acknowledged; they keep it.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  #accept(route: Route, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { origin, host } = request.headers
+    if (this.#closed !== null) throw new SynclineError('shutting_down')
+    if (!this.#origins.allows(origin, host)) throw new SynclineError('forbidden_origin', `The origin is ${origin}`)
+    const isNative = route.to === 'native'
+    if (isNative && !offers(request.headers['sec-websocket-protocol'], subprotocol)) {
+      throw new SynclineError('unsupported_version', `Connect with the subprotocol ${subprotocol}`)
+    }
+    const sockets = isNative ? this.#sockets.native : this.#sockets.y
+    // the request itself costs 2 KB, and would live as long as the connection
+    const { socket: stream } = request
+    const visitor = visitorOf(request)
+    sockets.handleUpgrade(request, socket, head, (webSocket) => this.#connect(webSocket, stream, route, visitor))
+  }
+
+  #refuse(socket: Duplex, thrown: unknown): void {
+    const error = thrown instanceof SynclineError ? thrown : new SynclineError('internal')
+    if (error !== thrown) this.#context.exception(thrown)
+    this.#context.counters.refused++
+    this.#context.logger.info({ error }, 'an upgrade was refused')
+    refuseUpgrade(socket, upgradeStatuses[error.code] ?? 500, error)
+  }
+
+  #connect(webSocket: WebSocket, stream: Socket, route: Route, visitor: Visitor): void {
+    const link = new Link(webSocket, stream, this.#context, () => {
+      this.#links.delete(link)
+      if (this.#links.size === 0) this.#onLastLinkClosed()
+    })
+    this.#links.add(link)
+    link.guarded(() => link.start(this.#handlerOf(route, link, visitor)))
+  }
+
+  #handlerOf(route: Route, link: Link, visitor: Visitor): LinkHandler {
+    if (route.to === 'native') return new NativeConnection(link, this.#context, visitor)
+    return new YWebsocketConnection(link, this.#context, route.document, visitor)
+  }
+
+  #beatLater(): void {
+    this.#cancelBeat = this.#context.clock.after(beatMs, () => {
+      for (const link of this.#links) link.beat()
+      this.#beatLater()
+    })
+  }
+
+  async #close(): Promise<void> {
+    for (const link of this.#links) link.leave(leavingRetryMs)
+    await this.#rooms.drain()
+    const allClosed = new Promise<void>((resolve) => {
+      this.#onLastLinkClosed = resolve
+    })
+    for (const link of this.#links) link.finish(1001, 'shutting_down')
+    const cancel = this.#context.clock.after(drainMs, () => {
+      for (const link of this.#links) link.terminate()
+    })
+    if (this.#links.size > 0) await allClosed
+    cancel()
+    this.#cancelBeat()
+    for (const detach of this.#detach) detach()
+    await this.#rooms.close()
+  }
+}
+
+const upgradeStatuses: { readonly [code in ErrorCode]?: number } = {
+  not_found: 404,
+  invalid_name: 400,
+  unsupported_version: 400,
+  forbidden_origin: 403,
+  shutting_down: 503,
+}
+
+function limitsOf(changes: Partial<Limits>): Limits {
+  for (const [name, value] of Object.entries(changes)) {
+    const isLimit = Object.hasOwn(defaultLimits, name) && Number.isSafeInteger(value) && value > 0
+    if (!isLimit) throw new SynclineError('invalid_option', `limits.${name} is ${value}`)
+  }
+  return Object.freeze({ ...defaultLimits, ...changes })
+}
+
+function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContext {
+  const clock = options.clock ?? systemClock
+  const logger = boundedLogger(options.logger ?? createLogger('warn'))
+  const counters = newCounters()
+  const exception = (error: unknown) => {
+    counters.exceptions++
+    logger.error({ error: asError(error) }, 'an exception was caught: a bug')
+  }
+  const newEpoch = () => randomBytes(8).toString('hex')
+  const reopen = options.reopen ?? null
+  const rooms = new Rooms(log, { limits, clock, logger, counters, exception, reopen, unloadMs, newEpoch })
+  let sessions = 0
+  const nextSession = () => ++sessions
+  return { limits, clock, logger, counters, rooms, authorize: grantEveryone, nextSession, exception }
+}
+
+function webSocketServers(limits: Limits): { readonly native: WebSocketServer; readonly y: WebSocketServer } {
+  // deflate costs 50 µs a message; ws sets TCP_NODELAY itself
+  const common = { noServer: true, perMessageDeflate: false, clientTracking: false }
+  const handleProtocols = () => subprotocol
+  return {
+    native: new WebSocketServer({ ...common, maxPayload: limits.frameBytesMax, handleProtocols }),
+    y: new WebSocketServer({ ...common, maxPayload: limits.updateBytesMax + yHeaderBytesMax, WebSocket: YWebSocket }),
+  }
+}
+
+class YWebSocket extends WebSocket {
+  override close(code?: number, data?: string | Buffer): void {
+    super.close(code === 1009 ? tooLargeStatus : code, data)
+  }
+}

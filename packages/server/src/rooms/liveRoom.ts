@@ -1,0 +1,248 @@
+import type {
+  Append,
+  ErrorCode,
+  RoomEffect,
+  RoomInput,
+  SessionId,
+  SessionProfile,
+  SessionRequest,
+} from '@syncline/protocol'
+import { Room, SynclineError, unreachable } from '@syncline/protocol'
+import type { CommitSource } from '../log/committer.js'
+import type { RoomsContext } from './rooms.js'
+import { ending, type Session, SharedReply } from './session.js'
+
+type Open = Extract<SessionRequest, { type: 'open' }>
+
+type LiveRoomState =
+  /** the log is being read; what comes meanwhile waits */
+  | { readonly at: 'loading'; readonly waiting: { readonly input: RoomInput; readonly session: Session }[] }
+  | { readonly at: 'live' }
+  /** its sessions are ended; it is forgotten once nothing of it is on its way to the log */
+  | { readonly at: 'gone' }
+
+/**
+ * A document that somebody has open: the shell of a {@link Room}. It loads it, hands it what happens, performs what it
+ * wants done, and is its place in the committer's queue.
+ */
+export class LiveRoom implements CommitSource {
+  readonly name: string
+  readonly #context: RoomsContext
+  readonly #forget: () => void
+  readonly #room: Room
+  readonly #sessions = new Map<SessionId, Session>()
+  #state: LiveRoomState = { at: 'loading', waiting: [] }
+  #committing = false
+  #wakeAt = Number.POSITIVE_INFINITY
+  #cancelWake = () => {}
+  #cancelUnload = () => {}
+
+  /** @param forget takes the room out of its owner's map; from then on the document may be loaded anew */
+  constructor(name: string, context: RoomsContext, forget: () => void) {
+    this.name = name
+    this.#context = context
+    this.#forget = forget
+    this.#room = new Room(name, context.limits)
+    void this.#load()
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  /** Opens a session. It is answered by `opened` or `refused`. */
+  join(session: Session, profile: SessionProfile, request: Open): void {
+    // it lingers for a commit in flight: the log cannot be read before that has ended
+    if (this.#state.at === 'gone') throw new SynclineError('internal')
+    this.#cancelUnload()
+    this.#sessions.set(session.id, session)
+    this.#input({ type: 'joined', session: session.id, profile, request }, session)
+  }
+
+  /** Hands over what a session sent. */
+  receive(session: Session, request: Exclude<SessionRequest, Open>): void {
+    if (!this.#sessions.has(session.id)) return
+    if (request.type === 'update') this.#context.counters.updates++
+    this.#input({ type: 'received', session: session.id, request, now: this.#now() }, session)
+  }
+
+  /** The session is over, and is told nothing more. */
+  leave(session: Session): void {
+    if (!this.#sessions.delete(session.id)) return
+    session.ended()
+    this.#input({ type: 'left', session: session.id, now: this.#now() }, null)
+  }
+
+  /** The session's socket is above its high-water mark, or below it again. */
+  setCongested(session: Session, congested: boolean): void {
+    this.#input({ type: congested ? 'congested' : 'drained', session: session.id }, session)
+  }
+
+  take(now: number): Append | null {
+    if (this.#state.at !== 'live') return null
+    let append: Append | null = null
+    this.#guarded(null, () => {
+      for (const effect of this.#room.step({ type: 'committing', now })) {
+        if (effect.type === 'append') append = effect.append
+        else this.#perform(effect)
+      }
+    })
+    this.#committing = append !== null
+    return append
+  }
+
+  committed(now: number): void {
+    this.#committing = false
+    this.#context.counters.commits++
+    if (this.#state.at === 'gone') this.#forget()
+    else this.#input({ type: 'committed', now }, null)
+  }
+
+  failed(error: Error): void {
+    this.#committing = false
+    this.#context.storageFailed(error)
+    if (this.#state.at === 'gone') this.#forget()
+  }
+
+  /** Ends every session; the document can be opened again when nothing of it is on its way to the log. */
+  end(code: ErrorCode): void {
+    if (this.#state.at === 'gone') return
+    this.#state = { at: 'gone' }
+    this.#cancelWake()
+    this.#cancelUnload()
+    const closed = new SharedReply(ending('closed', new SynclineError(code)))
+    for (const session of this.#sessions.values()) {
+      this.#isolated(session, () => session.deliver(closed))
+      this.#isolated(session, () => session.ended())
+    }
+    this.#sessions.clear()
+    if (!this.#committing) this.#forget()
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const stored = await this.#context.storage.read(this.name)
+      if (this.#state.at !== 'loading') return
+      this.#room.step({ type: 'loaded', stored, epoch: this.#context.newEpoch() })
+    } catch (error) {
+      return this.#refuseAll(error)
+    }
+    const { waiting } = this.#state
+    this.#state = { at: 'live' }
+    for (const { input, session } of waiting) {
+      if (this.#sessions.has(session.id)) this.#input(input, session)
+    }
+    this.#unloadWhenIdle()
+  }
+
+  #refuseAll(error: unknown): void {
+    if (this.#state.at !== 'loading') return
+    this.#state = { at: 'gone' }
+    this.#context.logger.error({ error, document: this.name }, 'a document could not be read')
+    const isKnown = error instanceof SynclineError && error.code !== 'malformed_update'
+    const refused = new SharedReply(ending('refused', isKnown ? error : new SynclineError('document_damaged')))
+    for (const session of this.#sessions.values()) {
+      this.#isolated(session, () => session.deliver(refused))
+      this.#isolated(session, () => session.ended())
+    }
+    this.#sessions.clear()
+    this.#forget()
+  }
+
+  /** @param session whose input it is, and who answers for an exception; null: the room itself */
+  #input(input: RoomInput, session: Session | null): void {
+    if (this.#state.at === 'gone') return
+    if (this.#state.at === 'loading') {
+      if (session) this.#state.waiting.push({ input, session })
+      return
+    }
+    this.#guarded(session, () => {
+      for (const effect of this.#room.step(input)) this.#perform(effect)
+    })
+    this.#unloadWhenIdle()
+  }
+
+  #perform(effect: RoomEffect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#send(effect.to, new SharedReply(effect.message))
+      case 'dirty':
+        return this.#context.storage.request(this)
+      case 'end':
+        return this.#end(effect.session)
+      case 'wake':
+        return this.#wake(effect.at)
+      case 'note':
+        return this.#context.note(this.name, effect)
+      case 'append':
+        throw new Error('A room appends only what the committer asked for')
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #send(to: readonly SessionId[], reply: SharedReply): void {
+    for (const id of to) {
+      const session = this.#sessions.get(id)
+      if (session) this.#isolated(session, () => session.deliver(reply))
+    }
+  }
+
+  #end(id: SessionId): void {
+    const session = this.#sessions.get(id)
+    if (!session) return
+    this.#sessions.delete(id)
+    this.#isolated(session, () => session.ended())
+  }
+
+  #wake(at: number): void {
+    if (at >= this.#wakeAt) return
+    this.#cancelWake()
+    this.#wakeAt = at
+    this.#cancelWake = this.#context.clock.after(Math.max(0, at - this.#now()), () => {
+      this.#wakeAt = Number.POSITIVE_INFINITY
+      // Node's timers may fire a millisecond before the wall clock is there; the room would wait for ever
+      this.#input({ type: 'ticked', now: Math.max(at, this.#now()) }, null)
+    })
+  }
+
+  #unloadWhenIdle(): void {
+    if (this.#state.at !== 'live' || !this.#room.idle) return
+    this.#cancelUnload()
+    this.#cancelUnload = this.#context.clock.after(this.#context.unloadMs, () => {
+      if (this.#room.idle) this.end('shutting_down')
+    })
+  }
+
+  /** Runs a step. An exception is a bug of ours: it ends the session that brought it, or this room, and nothing else. */
+  #guarded(session: Session | null, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#context.exception(error)
+      if (session) this.#expel(session, error)
+      else this.end('internal')
+    }
+  }
+
+  #expel(session: Session, error: unknown): void {
+    this.#isolated(session, () => session.deliver(new SharedReply(ending('closed', error))))
+    this.leave(session)
+  }
+
+  /** A session that throws while it is told something must not keep it from the others. */
+  #isolated(session: Session, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#context.exception(error)
+      if (!this.#sessions.delete(session.id)) return
+      this.#isolated(session, () => session.ended())
+      this.#input({ type: 'left', session: session.id, now: this.#now() }, null)
+    }
+  }
+
+  #now(): number {
+    return this.#context.clock.now()
+  }
+}

@@ -1,0 +1,39 @@
+import type { Ending, ErrorCode, SessionId, SessionReply } from '@syncline/protocol'
+import { errorCodes, SynclineError } from '@syncline/protocol'
+
+/** One client on one document, as its room sees it. */
+export interface Session {
+  readonly id: SessionId
+  /** takes a reply to send; it steps no room before the turn is over */
+  deliver(reply: SharedReply): void
+  /** the room has forgotten the session; nothing comes after it */
+  ended(): void
+}
+
+/** A reply on its way to any number of sessions: encoded once for each wire form, the bytes are shared. */
+export class SharedReply {
+  readonly reply: SessionReply
+  readonly #encodings = new Map<number | string, readonly Uint8Array[]>()
+
+  constructor(reply: SessionReply) {
+    this.reply = reply
+  }
+
+  /** @param form what the encoding depends on beside the reply: the channel, or the name of a dialect */
+  encoded(form: number | string, encode: (reply: SessionReply) => readonly Uint8Array[]): readonly Uint8Array[] {
+    const known = this.#encodings.get(form)
+    if (known) return known
+    const messages = encode(this.reply)
+    this.#encodings.set(form, messages)
+    return messages
+  }
+}
+
+const temporary: ReadonlySet<ErrorCode> = new Set(['storage_failed', 'shutting_down', 'internal'])
+
+/** The reply that says why a session was not opened, or is over. What is no SynclineError is a bug of ours. */
+export function ending<Type extends 'refused' | 'closed'>(type: Type, error: unknown): Ending<Type> {
+  const code = error instanceof SynclineError ? error.code : 'internal'
+  const reason = error instanceof SynclineError ? error.message : errorCodes.internal
+  return { type, code, reason, retry: temporary.has(code) }
+}
