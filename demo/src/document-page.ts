@@ -1,0 +1,119 @@
+import type { DocumentHandle } from '@syncline/client'
+import { index, listDocument, titleOf, touchDocument } from './documents.js'
+import { element } from './dom.js'
+import { icon } from './icons.js'
+import { isEditable, notice } from './notice.js'
+import { join, peopleBar } from './people.js'
+import { openDocument, releaseDocument } from './relay.js'
+import type { Kind } from './router.js'
+import { statusLine } from './status.js'
+import { titleField } from './title.js'
+import { toast } from './toast.js'
+
+/** An editor on the page. */
+export interface Mounted {
+  focus(): void
+  setEditable(editable: boolean): void
+}
+
+const editors = { text: () => import('./text-page.js'), code: () => import('./code-page.js') }
+
+const syncMsMax = 800 // how long the editor waits for the document, before it appears empty and fills later
+
+/** Fetches the editors while nothing else happens, so that a document can be made when the relay is out of reach. */
+export function prefetchEditors(): void {
+  // where that fails, the page that needs one says so
+  for (const load of Object.values(editors)) load().catch(() => undefined)
+}
+
+/**
+ * The page of one document: its title, state and people above, its editor below.
+ *
+ * @throws SynclineError `invalid_name`
+ */
+export function documentPage(kind: Kind, name: string, leave: AbortSignal): HTMLElement {
+  const handle = openDocument(name)
+  const title = titleField(handle, `Untitled ${kind}`, leave)
+  const main = element('main', { class: 'document', 'aria-busy': 'true' })
+  void showEditor(kind, handle, main, title, leave)
+  keepListed(handle, leave)
+  leave.addEventListener('abort', () => void releaseDocument(handle))
+  const bar = element(
+    'div',
+    { class: 'bar' },
+    element('a', { class: 'round', href: '/', 'data-page': true, 'aria-label': 'All documents' }, icon('back')),
+    element('h1', { class: 'unseen' }, kind === 'text' ? 'Text document' : 'Code document'),
+    element('div', { class: 'title-box' }, title),
+    statusLine(
+      () => handle.status,
+      (changed) => handle.on('status', changed),
+      leave,
+    ),
+    peopleBar(handle.awareness, leave),
+    linkButton(),
+  )
+  const top = element('header', { class: 'top' }, bar, notice(handle, leave))
+  return element('div', { class: 'page document-page' }, top, main)
+}
+
+async function showEditor(
+  kind: Kind,
+  handle: DocumentHandle,
+  main: HTMLElement,
+  title: HTMLInputElement,
+  leave: AbortSignal,
+): Promise<void> {
+  const editor = await editors[kind]().catch(() => null)
+  await syncedOrLate(handle)
+  if (leave.aborted) return
+  main.removeAttribute('aria-busy')
+  if (editor === null)
+    return main.append(element('p', { role: 'alert' }, 'The editor could not be fetched. Reload the page.'))
+  join(handle.awareness)
+  const mounted = editor.mount(handle, main, leave)
+  let editable = true
+  const obey = () => {
+    // the status changes with every key, in the midst of the editor's own update: it must not be asked then
+    if (editable === isEditable(handle.status)) return
+    editable = !editable
+    title.readOnly = !editable
+    main.classList.toggle('locked', !editable)
+    mounted.setEditable(editable)
+  }
+  leave.addEventListener('abort', handle.on('status', obey))
+  obey()
+  // a touch keyboard would hide half of the document that somebody came to read
+  if (matchMedia('(pointer: fine)').matches) mounted.focus()
+}
+
+function syncedOrLate(handle: DocumentHandle): Promise<void> {
+  const late = new Promise<void>((resolve) => setTimeout(resolve, syncMsMax))
+  // of a refusal the notice tells
+  return Promise.race([handle.synced.catch(() => undefined), late])
+}
+
+function keepListed(handle: DocumentHandle, leave: AbortSignal): void {
+  const { doc, name } = handle
+  const list = () => {
+    if (!leave.aborted) listDocument(name, titleOf(doc))
+  }
+  // not before both are here: an entry made too early would replace the one that exists
+  Promise.all([index.synced, handle.synced]).then(list, () => undefined)
+  const touch = (_update: Uint8Array, _origin: unknown, _doc: unknown, { local }: { local: boolean }) => {
+    if (local) touchDocument(name)
+  }
+  doc.on('update', touch)
+  leave.addEventListener('abort', () => doc.off('update', touch))
+}
+
+function linkButton(): HTMLElement {
+  const label = 'Copy link'
+  const button = element('button', { type: 'button', class: 'round', 'aria-label': label, title: label }, icon('link'))
+  // browsers keep the clipboard from pages that came over plain HTTP from another machine
+  button.hidden = !window.isSecureContext
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(location.href)
+    toast('Link copied')
+  })
+  return button
+}

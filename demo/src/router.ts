@@ -1,0 +1,57 @@
+/** What kind of document a page edits. */
+export type Kind = 'text' | 'code'
+
+/** Where the person is. `name` is the document's name for the relay: the path of its page without the first slash. */
+export type Route =
+  | { readonly at: 'start' }
+  | { readonly at: 'document'; readonly kind: Kind; readonly name: string }
+  | { readonly at: 'nowhere'; readonly path: string }
+
+/** Reads a path. Whether a document's name is a valid one, the client decides when it opens it. */
+export function routeOf(path: string): Route {
+  if (path === '/') return { at: 'start' }
+  const [, kind, rest] = /^\/(text|code)\/(.+)$/.exec(path) ?? []
+  const name = rest === undefined ? null : decoded(rest)
+  if (name === null) return { at: 'nowhere', path }
+  return { at: 'document', kind: kind as Kind, name: `${kind}/${name}` }
+}
+
+/** The path of a document's page. */
+export function pathOf(name: string): string {
+  return `/${name.split('/').map(encodeURIComponent).join('/')}`
+}
+
+function decoded(path: string): string | null {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return null
+  }
+}
+
+/** Goes to another page of the application, as a click on a link to it does. */
+export function navigate(path: string): void {
+  history.pushState(null, '', path)
+  dispatchEvent(new PopStateEvent('popstate'))
+}
+
+/** Calls `show` with the route now and after each navigation; `leave` aborts when that page is left. */
+export function startRouter(show: (route: Route, leave: AbortSignal) => void): void {
+  let page = new AbortController()
+  const turn = () => {
+    page.abort()
+    page = new AbortController()
+    show(routeOf(location.pathname), page.signal)
+  }
+  addEventListener('popstate', turn)
+  document.addEventListener('click', followLink)
+  turn()
+}
+
+function followLink(event: MouseEvent): void {
+  const link = event.target instanceof Element ? event.target.closest('a[data-page]') : null
+  const wantsNewTab = event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey
+  if (!(link instanceof HTMLAnchorElement) || wantsNewTab) return
+  event.preventDefault()
+  navigate(link.pathname)
+}

@@ -1,0 +1,40 @@
+import { brand } from './brand.js'
+import { documentList } from './document-list.js'
+import { prefetchEditors } from './document-page.js'
+import { addDocument, index } from './documents.js'
+import { element } from './dom.js'
+import { icon, strata } from './icons.js'
+import { notice } from './notice.js'
+import { nameField } from './people.js'
+import { onTabStatus, pendingInTab } from './relay.js'
+import { type Kind, navigate, pathOf } from './router.js'
+import { statusLine } from './status.js'
+
+const promise =
+  'Everybody types at once, also offline. Where it says “saved”, your words are on the relay’s disk, not in its memory.'
+
+/** The page that lists the documents. */
+export function startPage(leave: AbortSignal): HTMLElement {
+  document.title = 'Syncline'
+  index.synced.then(prefetchEditors, () => undefined)
+  // documents that were left while offline wait behind this page
+  const status = () => ({ ...index.status, pending: pendingInTab() })
+  const bar = element('div', { class: 'bar' }, brand(), statusLine(status, onTabStatus, leave), nameField())
+  const hero = element(
+    'section',
+    { class: 'hero' },
+    strata(),
+    element('h1', {}, 'Write together. Lose nothing.'),
+    element('p', {}, promise),
+    element('div', { class: 'actions' }, newButton('text', 'New text'), newButton('code', 'New code')),
+  )
+  const top = element('header', { class: 'top' }, bar, notice(index, leave))
+  return element('div', { class: 'page start-page' }, top, element('main', {}, hero, documentList(leave)))
+}
+
+function newButton(kind: Kind, label: string): HTMLElement {
+  const button = element('button', { type: 'button', class: `new ${kind}`, 'data-testid': `new-${kind}` })
+  button.append(icon(kind), label)
+  button.addEventListener('click', () => navigate(pathOf(addDocument(kind))))
+  return button
+}
