@@ -2,11 +2,14 @@ import type { Limits } from '../limits.js'
 import type { SessionId } from '../room/types.js'
 import type { AwarenessEntries, AwarenessEntry } from './codec.js'
 
+// clients that have gone lately: an echo comes within a round trip, so that a few would do
+const departedMax = 1_024
+
 interface Identity {
   entry: AwarenessEntry
   owner: SessionId
   author: string
-  /** what another session last said of this client: it takes over when the owner leaves */
+  /** what another session said that is newer than the entry: it takes over when the owner leaves */
   heir: { readonly session: SessionId; readonly entry: AwarenessEntry } | null
 }
 
@@ -17,6 +20,8 @@ interface Identity {
 export class AwarenessTable {
   readonly #identities = new Map<number, Identity>()
   readonly #owned = new Map<SessionId, Set<number>>()
+  /** the last clocks of clients that have gone: an echo of what they said does not bring them back */
+  readonly #departed = new Map<number, number>()
   readonly #clientsMax: number
 
   constructor(limits: Pick<Limits, 'awarenessClientsMax'>) {
@@ -46,8 +51,10 @@ export class AwarenessTable {
       const { entry, author, heir } = this.#identities.get(client) as Identity
       this.#identities.delete(client)
       // y-protocols takes null at an equal clock: the owner finds its own clock unchanged when it comes back
-      const inherited = heir !== null && heir.session !== session && this.#claim(client, heir.session, author, heir.entry)
-      news.set(client, inherited && heir ? heir.entry : { clock: entry.clock, state: null })
+      const isNewer = heir !== null && heir.session !== session && heir.entry.clock > entry.clock
+      const inherited = isNewer && this.#claim(client, heir.session, author, heir.entry)
+      if (!inherited) this.#depart(client, entry.clock)
+      news.set(client, inherited ? heir.entry : { clock: entry.clock, state: null })
     }
     this.#owned.delete(session)
     for (const identity of this.#identities.values()) if (identity.heir?.session === session) identity.heir = null
@@ -55,19 +62,21 @@ export class AwarenessTable {
   }
 
   #claim(client: number, session: SessionId, author: string, entry: AwarenessEntry): boolean {
-    if (entry.state === null) return false
+    if (entry.state === null || entry.clock <= (this.#departed.get(client) ?? -1)) return false
     const owned = this.#owned.get(session) ?? new Set()
     if (owned.size >= this.#clientsMax) return false
     this.#owned.set(session, owned.add(client))
     this.#identities.set(client, { entry, owner: session, author, heir: null })
+    this.#departed.delete(client)
     return true
   }
 
   #renew(identity: Identity, client: number, session: SessionId, author: string, entry: AwarenessEntry): boolean {
     if (identity.owner !== session) {
       if (author === '' || identity.author !== author) {
-        if (entry.state !== null) identity.heir = { session, entry }
-        else if (identity.heir?.session === session) identity.heir = null
+        // clients of y-websocket say again what they hear: an equal clock is an echo
+        if (entry.state !== null && entry.clock > identity.entry.clock) identity.heir = { session, entry }
+        else if (entry.state === null && identity.heir?.session === session) identity.heir = null
         return false
       }
       this.#owned.get(identity.owner)?.delete(client)
@@ -76,13 +85,19 @@ export class AwarenessTable {
     }
     const { clock } = identity.entry
     if (entry.clock < clock || (entry.clock === clock && entry.state !== null)) return false
-    if (entry.state === null) this.#forget(client, session)
+    if (entry.state === null) this.#forget(client, session, entry.clock)
     else identity.entry = entry
     return true
   }
 
-  #forget(client: number, session: SessionId): void {
+  #forget(client: number, session: SessionId, clock: number): void {
     this.#identities.delete(client)
+    this.#depart(client, clock)
     this.#owned.get(session)?.delete(client)
+  }
+
+  #depart(client: number, clock: number): void {
+    this.#departed.set(client, clock)
+    if (this.#departed.size > departedMax) this.#departed.delete(this.#departed.keys().next().value as number)
   }
 }

@@ -17,12 +17,16 @@ export interface LogRecord {
   readonly runs: readonly Run[]
 }
 
-/** A place in a document's history that a relay can confirm or deny. */
-export interface LogPoint {
-  /** identity of the log's history, 16 hex digits; another epoch means another history */
-  readonly epoch: string
+/** How far a log goes, or went: a position, and the chain up to there. */
+export interface Head {
   readonly position: number
   readonly chain: number
+}
+
+/** A place in a document's history that a relay can confirm or deny. */
+export interface LogPoint extends Head {
+  /** identity of the log's history, 16 hex digits; another epoch means another history */
+  readonly epoch: string
 }
 
 /**
@@ -36,10 +40,24 @@ export interface StoredDocument {
   readonly epoch: string
   /** the compacted update up to `basePosition`, or null */
   readonly base: Uint8Array | null
+  /** 0 where there is no base */
   readonly basePosition: number
-  readonly baseChain: number
-  /** the records after `basePosition`, in order, without a gap */
+  /** the point just before the first of the records, at or before `basePosition` */
+  readonly start: Head
+  /** the records after `start`, in order, without a gap; those up to `basePosition` are in the base too, and serve resuming */
   readonly records: readonly LogRecord[]
+}
+
+/** What compaction puts in place of a document's records. */
+export interface BaseReplacement {
+  /** how far the base goes */
+  readonly point: LogPoint
+  /** everything up to that point as one update */
+  readonly base: Uint8Array
+  /** records after this position stay for resuming, also those up to the point */
+  readonly keepAfter: number
+  /** whether the records that do not stay are moved to the document's history; otherwise they are deleted */
+  readonly keepHistory: boolean
 }
 
 /** One document's part of a commit. */
@@ -73,6 +91,20 @@ export interface Log {
    * Positions of a document follow its last record without a gap.
    */
   commit(appends: readonly Append[]): Promise<void>
+  /**
+   * Makes a base durable in place of the records up to its point, as a whole or not at all. It may run beside commits,
+   * which it holds up for some ms at most, and not beside another replacement of the same document. The first records
+   * may still be there when it rejects, or when the process ends meanwhile: they count no more, and go with the next
+   * replacement.
+   *
+   * @returns false where nothing was changed: the log does not go through that point, or has a base that goes as far
+   */
+  replaceBase(document: string, replacement: BaseReplacement): Promise<boolean>
+  /**
+   * The records that were moved aside, from `after` (exclusive) on, in order; at most `limit`, 1,000 unless said
+   * otherwise. Positions are missing that were compacted while history was not kept.
+   */
+  history(document: string, options?: { readonly after?: number; readonly limit?: number }): Promise<LogRecord[]>
   /**
    * Documents whose names start with `prefix`, in order of their UTF-8 bytes, from `after` (exclusive) on; at most
    * `limit`, 1,000 unless said otherwise.

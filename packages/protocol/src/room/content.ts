@@ -1,12 +1,6 @@
-import type { LogRecord, StoredDocument } from '../log/port.js'
+import type { Head, LogRecord, StoredDocument } from '../log/port.js'
 import type { Limits } from '../limits.js'
 import { differenceFrom, mergeUpdates } from '../updates/index.js'
-
-/** How far a log goes. */
-export interface Head {
-  readonly position: number
-  readonly chain: number
-}
 
 interface TailRecord extends Head {
   readonly update: Uint8Array
@@ -32,7 +26,7 @@ export class Content {
     this.#limits = limits
     this.#base = stored?.base ?? null
     this.#basePosition = stored?.basePosition ?? 0
-    this.#tailStart = { position: this.#basePosition, chain: stored?.baseChain ?? 0 }
+    this.#tailStart = stored?.start ?? { position: 0, chain: 0 }
     for (const record of stored?.records ?? []) this.append(record, mergeUpdates(record.runs.map((run) => run.update)))
   }
 
@@ -49,6 +43,7 @@ export class Content {
   append(record: LogRecord, update: Uint8Array): void {
     this.#tail.push({ position: record.position, chain: record.chain, update })
     this.#tailBytes += update.length
+    if (record.position <= this.#basePosition) return // it is in the base, and was kept for resuming
     this.#unfoldedBytes += update.length
     // folding costs what the base weighs: do it when the tail has grown by a good part of that
     if (this.#unfoldedBytes > Math.max(this.#limits.tailBytesMax, (this.#base?.length ?? 0) / 2)) this.snapshot()
@@ -81,6 +76,18 @@ export class Content {
       this.#trim()
     }
     return this.#base
+  }
+
+  /**
+   * Takes the compacted document up to some position in place of what was merged here. What is merged here stays where
+   * the tail no longer has all records after that position, or does not go that far yet.
+   */
+  replaceBase(base: Uint8Array, position: number): void {
+    if (position < this.#tailStart.position || position > this.head.position) return
+    this.#base = base
+    this.#basePosition = position
+    const unfolded = this.#tail.slice(position - this.#tailStart.position)
+    this.#unfoldedBytes = unfolded.reduce((bytes, { update }) => bytes + update.length, 0)
   }
 
   /** What a replica with this encoded state vector lacks; null where that is nothing. */

@@ -147,15 +147,6 @@ describe('saved means on disk', () => {
     expect(story.types(2)).toEqual(['ack'])
   })
 
-  test('a commit that failed ends every session, and acknowledges nothing', () => {
-    story.join(1)
-    story.update(1, typist(1).type('a'), true)
-    story.begin()
-    story.heard(1)
-    story.step({ type: 'commitFailed' })
-    expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'storage_failed', retry: true }])
-  })
-
   test('the record says who wrote what', () => {
     const [ann, ben] = [typist(1), typist(2)]
     story.join(1, {}, { author: 'ann' })
@@ -429,14 +420,29 @@ describe('awareness', () => {
     ])
   })
 
-  test('of a client belongs to the session that claimed it first, and to an heir when that leaves', () => {
+  test('of a client belongs to the session that claimed it first, and to a newer heir when that leaves', () => {
     story.say(1, { type: 'awareness', update: state(11, 1, 'mine') })
-    story.say(2, { type: 'awareness', update: state(11, 9, 'spoofed') })
+    story.say(2, { type: 'awareness', update: state(11, 9, 'from elsewhere') })
     story.join(3)
     expect(seen(3)).toEqual([[11, 'mine']])
     story.now += 1_000
     story.step({ type: 'left', session: 1, now: story.now })
-    expect(seen(3)).toEqual([[11, 'spoofed']])
+    expect(seen(3)).toEqual([[11, 'from elsewhere']])
+  })
+
+  test('that is only said again by others goes all the same, and stays gone', () => {
+    story.say(1, { type: 'awareness', update: state(11, 5, 'mine') })
+    story.say(2, { type: 'awareness', update: state(11, 5, 'mine') })
+    story.join(3)
+    story.heard(3)
+    story.now += 1_000
+    story.step({ type: 'left', session: 1, now: story.now })
+    story.say(2, { type: 'awareness', update: state(11, 5, 'mine') })
+    expect(seen(3)).toEqual([[11, null]])
+    story.join(4)
+    story.now += 1_000
+    story.say(4, { type: 'awareness', update: state(11, 6, 'back') })
+    expect(seen(3)).toEqual([[11, 'back']])
   })
 
   test('of an heir that has withdrawn does not come back', () => {

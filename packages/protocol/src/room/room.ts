@@ -79,9 +79,8 @@ export class Room {
         return this.#beginCommit(input.now)
       case 'committed':
         return this.#finishCommit()
-      case 'commitFailed':
-        for (const session of this.#sessions.values()) this.#end(session.id, 'storage_failed', true)
-        return
+      case 'compacted':
+        return this.#content.replaceBase(input.base, input.position)
       case 'congested':
         this.#sessions.get(input.session)?.congest()
         return
@@ -98,7 +97,10 @@ export class Room {
     this.#epoch = stored?.epoch ?? epoch
     this.#content = new Content(stored, this.#limits)
     if (stored?.base) this.#coverage.add(stored.base)
-    for (const record of stored?.records ?? []) for (const run of record.runs) this.#coverage.add(run.update)
+    for (const { position, runs } of stored?.records ?? []) {
+      // what was kept for resuming is in the base
+      if (position > stored!.basePosition) for (const run of runs) this.#coverage.add(run.update)
+    }
   }
 
   #join({ session: id, profile, request }: Extract<RoomInput, { type: 'joined' }>): void {

@@ -1,5 +1,5 @@
 import type { AwarenessEntries, AwarenessEntry } from '../awareness/codec.js'
-import type { Head } from './content.js'
+import type { Head } from '../log/port.js'
 import type { SessionId, SessionProfile } from './types.js'
 
 /** What a Room knows of one session. */

@@ -27,8 +27,8 @@ export type RoomInput =
   | { readonly type: 'committing'; readonly now: number }
   /** the append of the last `committing` is on disk */
   | { readonly type: 'committed'; readonly now: number }
-  /** the append is in doubt: the room is of no use any more, its sessions are closed */
-  | { readonly type: 'commitFailed' }
+  /** the log has a new base that goes up to a position; it is of no consequence to sessions, and serves joiners */
+  | { readonly type: 'compacted'; readonly base: Uint8Array; readonly position: number }
   /** the session's socket is above its high-water mark: hold back what can wait */
   | { readonly type: 'congested'; readonly session: SessionId }
   /** the socket has drained */
@@ -42,7 +42,7 @@ export type RoomEffect =
   | { readonly type: 'send'; readonly to: readonly SessionId[]; readonly message: SessionReply }
   /** there is something to commit: call back with `committing` as soon as the committer is free */
   | { readonly type: 'dirty' }
-  /** make this durable, then call back with `committed` or `commitFailed` */
+  /** make this durable, then call back with `committed`; where that is in doubt, the room is of no use any more */
   | { readonly type: 'append'; readonly append: Append }
   /** the session is over (a `closed` or `refused` was sent to it before); it is forgotten here */
   | { readonly type: 'end'; readonly session: SessionId }

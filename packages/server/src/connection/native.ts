@@ -24,8 +24,8 @@ import type { Link, LinkHandler } from './link.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
 
-/** How long a client has for its `hello`. */
-export const helloMs = 5_000
+// how long a client has for its `hello`
+const helloMs = 5_000
 
 // large messages travel in parts of this size, so that those of other channels take turns with them
 const partBytesMax = 64 * 1024

@@ -6,9 +6,11 @@ import type {
   SessionId,
   SessionProfile,
   SessionRequest,
+  StoredDocument,
 } from '@syncline/protocol'
 import { Room, SynclineError, unreachable } from '@syncline/protocol'
 import type { CommitSource } from '../log/committer.js'
+import { asError } from '../logger.js'
 import type { RoomsContext } from './rooms.js'
 import { ending, type Session, SharedReply } from './session.js'
 
@@ -120,12 +122,18 @@ export class LiveRoom implements CommitSource {
   }
 
   async #load(): Promise<void> {
+    let stored: StoredDocument | null
     try {
-      const stored = await this.#context.storage.read(this.name)
-      if (this.#state.at !== 'loading') return
+      stored = await this.#context.storage.read(this.name)
+    } catch (error) {
+      return this.#refuseAll(error instanceof SynclineError ? error : new SynclineError('storage_failed'), error)
+    }
+    if (this.#state.at !== 'loading') return
+    try {
       this.#room.step({ type: 'loaded', stored, epoch: this.#context.newEpoch() })
     } catch (error) {
-      return this.#refuseAll(error)
+      this.#context.exception(error)
+      return this.#refuseAll(new SynclineError('document_damaged', 'The stored updates cannot be read'))
     }
     const { waiting } = this.#state
     this.#state = { at: 'live' }
@@ -135,12 +143,12 @@ export class LiveRoom implements CommitSource {
     this.#unloadWhenIdle()
   }
 
-  #refuseAll(error: unknown): void {
+  /** @param cause what the operator should know beside what sessions are told */
+  #refuseAll(error: SynclineError, cause: unknown = error): void {
     if (this.#state.at !== 'loading') return
     this.#state = { at: 'gone' }
-    this.#context.logger.error({ error, document: this.name }, 'a document could not be read')
-    const isKnown = error instanceof SynclineError && error.code !== 'malformed_update'
-    const refused = new SharedReply(ending('refused', isKnown ? error : new SynclineError('document_damaged')))
+    this.#context.logger.error({ error: asError(cause), document: this.name }, 'a document could not be read')
+    const refused = new SharedReply(ending('refused', error))
     for (const session of this.#sessions.values()) {
       this.#isolated(session, () => session.deliver(refused))
       this.#isolated(session, () => session.ended())
