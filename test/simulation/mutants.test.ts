@@ -31,7 +31,7 @@ const mutants: Mutant[] = [
   {
     name: 'show before the commit',
     file: 'room/room.ts',
-    find: "    if (admission.complete && !answer) session.resyncs = 0\n",
+    find: '    if (admission.complete && !answer) session.resyncs = 0\n',
     replace: `    const to = [...this.#sessions.keys()].filter((id) => id !== session.id)
     if (admission.update) this.#effects.push({ type: 'send', to, message: { type: 'update', ...this.#content.head, update: admission.update } })\n`,
   },
@@ -103,7 +103,8 @@ async function bundle(mutant: Mutant | null, outfile: string): Promise<void> {
           onLoad({ filter: /packages.protocol.src.*\.ts$/ }, ({ path }) => {
             const source = readFileSync(path, 'utf8')
             if (mutant === null || path !== join(protocol, mutant.file)) return { contents: source, loader: 'ts' }
-            if (source.split(mutant.find).length !== 2) throw new Error(`${mutant.name}: its place is not in ${mutant.file}`)
+            if (source.split(mutant.find).length !== 2)
+              throw new Error(`${mutant.name}: its place is not in ${mutant.file}`)
             applied = true
             return { contents: source.replace(mutant.find, () => mutant.replace), loader: 'ts' }
           })

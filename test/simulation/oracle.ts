@@ -64,7 +64,10 @@ export class Oracle {
     const promised = this.#acknowledged
       .slice(0, acknowledgedAtOpen)
       .filter((each) => each.document === replica.name && each.promised)
-    const missing = !contains(replica.doc, promised.map((each) => each.update))
+    const missing = !contains(
+      replica.doc,
+      promised.map((each) => each.update),
+    )
     if (missing) throw new Error(`${replica.name}: synced, but something acknowledged is missing`)
   }
 

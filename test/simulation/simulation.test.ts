@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { runSeed } from './run.js'
 
-const from = Number(process.env['SYNCLINE_SEED'] ?? 1)
-const count = Number(process.env['SYNCLINE_SEEDS'] ?? 2_000)
+const from = Number(process.env.SYNCLINE_SEED ?? 1)
+const count = Number(process.env.SYNCLINE_SEEDS ?? 2_000)
 const batches = Math.min(count, 8)
 
 /** The production Peer and Room in seeded worlds. More seeds: `npm run simulate:long`; one seed: `npm run simulate -- 7`. */

@@ -139,7 +139,8 @@ export class World {
   #crashBehindSlowReaders(): void {
     if (this.#kind !== 'restores' || this.#calm) return
     this.#relay.congest(1)
-    for (let i = 0; i < 4; i++) this.#time.after(this.#random.between(0, 800), () => this.#random.pick(this.#clients).edit())
+    for (let i = 0; i < 4; i++)
+      this.#time.after(this.#random.between(0, 800), () => this.#random.pick(this.#clients).edit())
     this.#time.after(1_000, () => this.#crashRelay(() => this.#forget()))
   }
 

@@ -4,10 +4,12 @@
  */
 export const errorCodes = {
   malformed_frame: 'The bytes are no message of this protocol. Update the client or report a bug.',
-  malformed_update: 'The update is not one that Yjs emits or can load. It was not kept. Update the client or report a bug.',
+  malformed_update:
+    'The update is not one that Yjs emits or can load. It was not kept. Update the client or report a bug.',
   malformed_awareness: 'The awareness message is not valid. Update the client or report a bug.',
   update_too_large: 'The update is larger than the relay takes. Split the edit, or raise the limit on the relay.',
-  document_too_large: 'The document has reached the size the relay takes. Raise the limit on the relay, or start a new document.',
+  document_too_large:
+    'The document has reached the size the relay takes. Raise the limit on the relay, or start a new document.',
   invalid_name: 'A document name has 1 to 512 bytes of UTF-8 in NFC, without control characters or lone surrogates.',
   read_only: 'The grant allows reading only. Ask for write access; the edit was not kept.',
   too_many_documents: 'The connection has as many documents open as the relay allows. Close some first.',

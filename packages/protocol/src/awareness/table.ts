@@ -38,7 +38,9 @@ export class AwarenessTable {
     const news = new Map<number, AwarenessEntry>()
     for (const [client, entry] of entries) {
       const identity = this.#identities.get(client)
-      const taken = identity ? this.#renew(identity, client, session, author, entry) : this.#claim(client, session, author, entry)
+      const taken = identity
+        ? this.#renew(identity, client, session, author, entry)
+        : this.#claim(client, session, author, entry)
       if (taken) news.set(client, entry)
     }
     return news

@@ -72,7 +72,10 @@ describe('frames', () => {
         if (part) results.push(...read.read(part))
       }
     }
-    expect(results.map((result) => result.ok && plain(result.message))).toEqual([plain(update(2, 500)), plain(update(1, 1000))])
+    expect(results.map((result) => result.ok && plain(result.message))).toEqual([
+      plain(update(2, 500)),
+      plain(update(1, 1000)),
+    ])
   })
 
   test('a broken message ends its session; the other messages of the frame are read', () => {
@@ -94,7 +97,10 @@ describe('frames', () => {
   })
 
   test('trailing bytes inside a message are a fault', () => {
-    expect(new ClientMessageReader(defaultLimits).read(Uint8Array.of(3, 1, 26, 0))[0]).toMatchObject({ ok: false, channel: 1 })
+    expect(new ClientMessageReader(defaultLimits).read(Uint8Array.of(3, 1, 26, 0))[0]).toMatchObject({
+      ok: false,
+      channel: 1,
+    })
   })
 
   test('a fault of channel 0, or of no channel at all, is one of the connection, and the last', () => {
@@ -103,7 +109,9 @@ describe('frames', () => {
       const results = new ClientMessageReader(defaultLimits).read(packFrames([broken, ping], 1024)[0]!)
       expect(results).toMatchObject([{ ok: false, channel: null }])
     }
-    expect(new ClientMessageReader(defaultLimits).read(Uint8Array.of(0x80))).toMatchObject([{ ok: false, channel: null }])
+    expect(new ClientMessageReader(defaultLimits).read(Uint8Array.of(0x80))).toMatchObject([
+      { ok: false, channel: null },
+    ])
   })
 
   test('unfinished parts are bounded, for the connection as a whole', () => {

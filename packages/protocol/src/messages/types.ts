@@ -33,7 +33,12 @@ export type SessionReply =
    * wanted. Otherwise the client answers with its full difference (`update` with `answer`), and with `exchange`
    * where it had offered a resume point.
    */
-  | { readonly type: 'opened'; readonly point: LogPoint; readonly stateVector: Uint8Array | null; readonly access: Access }
+  | {
+      readonly type: 'opened'
+      readonly point: LogPoint
+      readonly stateVector: Uint8Array | null
+      readonly access: Access
+    }
   /** Edits of others (its own may be among them). `position` and `chain` are the log's after them. */
   | { readonly type: 'update'; readonly position: number; readonly chain: number; readonly update: Uint8Array }
   /**
@@ -87,6 +92,10 @@ export interface WelcomeLimits {
 export type Channel = number
 
 /** A message from a client: about the connection, or on a channel. */
-export type ClientMessage = ConnectionRequest | { readonly type: 'session'; readonly channel: Channel; readonly message: SessionRequest }
+export type ClientMessage =
+  | ConnectionRequest
+  | { readonly type: 'session'; readonly channel: Channel; readonly message: SessionRequest }
 /** A message from the relay: about the connection, or on a channel. */
-export type RelayMessage = ConnectionReply | { readonly type: 'session'; readonly channel: Channel; readonly message: SessionReply }
+export type RelayMessage =
+  | ConnectionReply
+  | { readonly type: 'session'; readonly channel: Channel; readonly message: SessionReply }

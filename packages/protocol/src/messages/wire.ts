@@ -1,7 +1,7 @@
-import { isErrorCode, SynclineError } from '../errors.js'
-import type { LogPoint } from '../log/port.js'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { isErrorCode, SynclineError } from '../errors.js'
+import type { LogPoint } from '../log/port.js'
 
 /** The number of each message on the wire; PROTOCOL.md has their layouts. */
 export const messageTypes = {
@@ -39,7 +39,10 @@ export function readPoint(decoder: decoding.Decoder): LogPoint {
   return { epoch, ...readHead(decoder) }
 }
 
-export function writeHead(encoder: encoding.Encoder, head: { readonly position: number; readonly chain: number }): void {
+export function writeHead(
+  encoder: encoding.Encoder,
+  head: { readonly position: number; readonly chain: number },
+): void {
   encoding.writeVarUint(encoder, head.position)
   encoding.writeUint32(encoder, head.chain)
 }

@@ -131,7 +131,12 @@ describe('coming back', () => {
     story.step({ type: 'disconnected' })
     story.step({ type: 'connected' })
     story.sent = []
-    story.reply({ type: 'opened', point: { ...point, epoch: '00000000000000bb' }, stateVector: Uint8Array.of(0), access: 'write' })
+    story.reply({
+      type: 'opened',
+      point: { ...point, epoch: '00000000000000bb' },
+      stateVector: Uint8Array.of(0),
+      access: 'write',
+    })
     expect(story.said).toEqual(['update', 'exchange'])
     expect(story.peer.resume).toBe(null)
     story.reply({ type: 'synced', position: 1, chain: 11, update: updateBy(7, 'theirs') })

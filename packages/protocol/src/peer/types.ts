@@ -1,6 +1,6 @@
+import type { ErrorCode } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
-import type { ErrorCode } from '../errors.js'
 
 /** The document that a Peer keeps in sync: a Y.Doc behind three functions. */
 export interface Replica {

@@ -1,5 +1,5 @@
-import type { Head, LogRecord, StoredDocument } from '../log/port.js'
 import type { Limits } from '../limits.js'
+import type { Head, LogRecord, StoredDocument } from '../log/port.js'
 import { differenceFrom, mergeUpdates } from '../updates/index.js'
 
 interface TailRecord extends Head {

@@ -26,7 +26,11 @@ class Story {
     this.effects.push(...this.room.step(input))
   }
 
-  join(session: number, open: Partial<Extract<SessionRequest, { type: 'open' }>> = {}, profile: Partial<SessionProfile> = {}) {
+  join(
+    session: number,
+    open: Partial<Extract<SessionRequest, { type: 'open' }>> = {},
+    profile: Partial<SessionProfile> = {},
+  ) {
     this.#seq.set(session, 0)
     this.step({
       type: 'joined',
@@ -171,7 +175,11 @@ describe('coming back', () => {
     }
     return ann
   }
-  const point = (position: number) => ({ epoch: '00000000000000aa', position, chain: story.records[position - 1]!.chain })
+  const point = (position: number) => ({
+    epoch: '00000000000000aa',
+    position,
+    chain: story.records[position - 1]!.chain,
+  })
 
   test('a confirmed point gets the records after it, and no state vector', () => {
     typed(3)
@@ -180,7 +188,10 @@ describe('coming back', () => {
     expect(opened).toMatchObject({ type: 'opened', stateVector: null })
     expect(synced).toMatchObject({ type: 'synced', position: 3, chain: story.records[2]!.chain })
     story.join(3, { resume: point(3) })
-    expect(story.heard(3)).toMatchObject([{ type: 'opened', stateVector: null }, { type: 'synced', update: null }])
+    expect(story.heard(3)).toMatchObject([
+      { type: 'opened', stateVector: null },
+      { type: 'synced', update: null },
+    ])
   })
 
   const wrong = {

@@ -155,7 +155,8 @@ export class Room {
     if (session.answerOwed && !answer) return
     this.#assertSpace(update)
     const admission = admitUpdate(this.#coverage, update, this.#limits)
-    if (admission.update) this.#queue.add({ session: session.id, author: session.profile.author, update: admission.update })
+    if (admission.update)
+      this.#queue.add({ session: session.id, author: session.profile.author, update: admission.update })
     if (admission.complete && !answer) session.resyncs = 0
     // an answer holds all that its author has: what is still missing, the author lacks as well
     if (admission.complete || answer) this.#acknowledgeLater(session)

@@ -59,7 +59,8 @@ export class Session {
   holdAwareness(entries: AwarenessEntries, clientsMax: number): void {
     this.#heldAwareness ??= new Map()
     for (const [client, entry] of entries) {
-      if (this.#heldAwareness.size < clientsMax || this.#heldAwareness.has(client)) this.#heldAwareness.set(client, entry)
+      if (this.#heldAwareness.size < clientsMax || this.#heldAwareness.has(client))
+        this.#heldAwareness.set(client, entry)
     }
   }
 

@@ -19,8 +19,18 @@ export type RoomInput =
   /** the log was read; the first input of every room. `epoch` is for a document that is not stored yet */
   | { readonly type: 'loaded'; readonly stored: StoredDocument | null; readonly epoch: string }
   /** a session asks to open the document (its `open`, its exchange, …); the profile comes from authorisation */
-  | { readonly type: 'joined'; readonly session: SessionId; readonly profile: SessionProfile; readonly request: Extract<SessionRequest, { type: 'open' }> }
-  | { readonly type: 'received'; readonly session: SessionId; readonly request: Exclude<SessionRequest, { type: 'open' }>; readonly now: number }
+  | {
+      readonly type: 'joined'
+      readonly session: SessionId
+      readonly profile: SessionProfile
+      readonly request: Extract<SessionRequest, { type: 'open' }>
+    }
+  | {
+      readonly type: 'received'
+      readonly session: SessionId
+      readonly request: Exclude<SessionRequest, { type: 'open' }>
+      readonly now: number
+    }
   /** the session's socket is gone, or it closed */
   | { readonly type: 'left'; readonly session: SessionId; readonly now: number }
   /** the committer takes what is queued; answered by `append` where anything is */

@@ -1,33 +1,56 @@
-// A key is one letter for its space, the document's name in UTF-8 and, for a record, 0 and its position. Names have no
-// control characters, so the 0 ends them: keys sort as names do, then as positions do. LOG.md has examples.
+// A key is one letter for its space, the document's name in UTF-8 and, for what a document has several of, 0 and a
+// position. Names have no control characters, so the 0 ends them: keys sort as names do, then as positions do. LOG.md has
+// examples.
 
 /** The directory's format: the only key of the relay's own space so far. */
 export const formatKey: Uint8Array = Buffer.from('f')
 
 const positionBytes = 8
+const partBytes = 4
+const partMax = 2 ** 32 - 1
+
+interface Range {
+  readonly gte: Uint8Array
+  readonly lte: Uint8Array
+}
 
 /** Where a document's epoch and base position are. */
 export function documentKey(name: string): Uint8Array {
   return Buffer.from(`d${name}`)
 }
 
-/** Where a document's base is. */
-export function baseKey(name: string): Uint8Array {
-  return Buffer.from(`b${name}`)
+/** Where a part of the base is that goes up to this position. */
+export function baseKey(name: string, position: number, part: number): Uint8Array {
+  const start = positionKey('b', name, position)
+  const key = Buffer.allocUnsafe(start.length + partBytes)
+  start.copy(key)
+  key.writeUInt32BE(part, start.length)
+  return key
+}
+
+/** The keys of all parts of a document's bases that go up to a position in this range. */
+export function baseRange(name: string, from: number, to: number): Range {
+  return { gte: baseKey(name, from, 0), lte: baseKey(name, to, partMax) }
 }
 
 /** Where a document's record of that position is. */
 export function recordKey(name: string, position: number): Uint8Array {
-  const start = Buffer.from(`r${name}\0`)
-  const key = Buffer.allocUnsafe(start.length + positionBytes)
-  start.copy(key)
-  key.writeBigUInt64BE(BigInt(position), start.length)
-  return key
+  return positionKey('r', name, position)
 }
 
-/** The keys of a document's records from one position on. */
-export function recordRange(name: string, from: number): { gte: Uint8Array; lte: Uint8Array } {
-  return { gte: recordKey(name, from), lte: recordKey(name, Number.MAX_SAFE_INTEGER) }
+/** The keys of a document's records from one position on, up to another. */
+export function recordRange(name: string, from: number, to = Number.MAX_SAFE_INTEGER): Range {
+  return { gte: recordKey(name, from), lte: recordKey(name, to) }
+}
+
+/** Where a record of that position is when it was moved aside. */
+export function historyKey(name: string, position: number): Uint8Array {
+  return positionKey('h', name, position)
+}
+
+/** The keys of the records that were moved aside, from one position on. */
+export function historyRange(name: string, from: number): Range {
+  return { gte: historyKey(name, from), lte: historyKey(name, Number.MAX_SAFE_INTEGER) }
 }
 
 /** The keys of all documents whose names start with `prefix` and come after `after`. */
@@ -47,4 +70,12 @@ export function nameOf(key: Uint8Array): string {
 export function positionOf(key: Uint8Array): number {
   const view = new DataView(key.buffer, key.byteOffset + key.length - positionBytes, positionBytes)
   return Number(view.getBigUint64(0))
+}
+
+function positionKey(space: string, name: string, position: number): Buffer {
+  const start = Buffer.from(`${space}${name}\0`)
+  const key = Buffer.allocUnsafe(start.length + positionBytes)
+  start.copy(key)
+  key.writeBigUInt64BE(BigInt(position), start.length)
+  return key
 }

@@ -1,4 +1,4 @@
-import { SynclineError, seal, unseal } from '@syncline/protocol'
+import { type Head, seal, unseal } from '@syncline/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 
@@ -17,9 +17,12 @@ export interface DocumentHead {
   readonly epoch: string
   /** position that the base goes up to; 0 where there is none */
   readonly basePosition: number
-  readonly baseChain: number
-  /** size of the stored base */
+  /** how the base is packed, see `packing.ts` */
+  readonly packing: number
+  /** size of the packed base */
   readonly baseBytes: number
+  /** the point just before the first record that counts, at or before the base's */
+  readonly start: Head
 }
 
 /** The value that tells which format a directory has. */
@@ -37,8 +40,10 @@ export function encodeDocument(head: DocumentHead): Uint8Array {
   return sealed(documentKind, (encoder) => {
     encoding.writeUint8Array(encoder, Buffer.from(head.epoch, 'hex'))
     encoding.writeVarUint(encoder, head.basePosition)
-    encoding.writeUint32(encoder, head.baseChain)
+    encoding.writeUint8(encoder, head.packing)
     encoding.writeVarUint(encoder, head.baseBytes)
+    encoding.writeVarUint(encoder, head.start.position)
+    encoding.writeUint32(encoder, head.start.chain)
   })
 }
 
@@ -48,36 +53,40 @@ export function decodeDocument(value: Uint8Array): DocumentHead {
   return {
     epoch: Buffer.from(decoding.readUint8Array(decoder, epochBytes)).toString('hex'),
     basePosition: decoding.readVarUint(decoder),
-    baseChain: decoding.readUint32(decoder),
+    packing: decoding.readUint8(decoder),
     baseBytes: decoding.readVarUint(decoder),
+    start: { position: decoding.readVarUint(decoder), chain: decoding.readUint32(decoder) },
   }
 }
 
-/** How the update of a base is packed. */
-const plain = 0
+/** A piece of a packed base: each is written by itself, so that a large one does not hold up commits. */
+export interface BasePart {
+  /** position that the base goes up to */
+  readonly position: number
+  /** 0, 1, 2, … */
+  readonly index: number
+  readonly bytes: Uint8Array
+}
 
-/** Encodes the compacted update of a document up to a position. */
-export function encodeBase(update: Uint8Array, position: number): Uint8Array {
+/** Encodes a part of a base. */
+export function encodeBasePart({ position, index, bytes }: BasePart): Uint8Array {
   return sealed(baseKind, (encoder) => {
     encoding.writeVarUint(encoder, position)
-    encoding.writeUint8(encoder, plain)
-    encoding.writeUint8Array(encoder, update)
+    encoding.writeVarUint(encoder, index)
+    encoding.writeUint8Array(encoder, bytes)
   })
 }
 
 /**
- * The update of a base, which shares memory with `value`.
+ * Decodes a part of a base; its bytes share memory with `value`.
  *
- * @throws SynclineError `document_damaged` where it is none or goes up to another position, `unknown_format`
+ * @throws SynclineError `document_damaged`, `unknown_format`
  */
-export function decodeBase(value: Uint8Array, position: number): Uint8Array {
-  const body = unseal(value, baseKind, version, 'The base')
-  const decoder = decoding.createDecoder(body)
-  const found = decoding.readVarUint(decoder)
-  if (found !== position) throw new SynclineError('document_damaged', `The base goes up to ${found}, not ${position}`)
-  const packing = decoding.readUint8(decoder)
-  if (packing !== plain) throw new SynclineError('unknown_format', `The base has packing ${packing}`)
-  return decoding.readTailAsUint8Array(decoder)
+export function decodeBasePart(value: Uint8Array): BasePart {
+  const decoder = decoding.createDecoder(unseal(value, baseKind, version, 'The base'))
+  const position = decoding.readVarUint(decoder)
+  const index = decoding.readVarUint(decoder)
+  return { position, index, bytes: decoding.readTailAsUint8Array(decoder) }
 }
 
 function sealed(kind: 0xb | 0xd, write: (encoder: encoding.Encoder) => void): Uint8Array {

@@ -1,0 +1,58 @@
+import { promisify } from 'node:util'
+import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
+import { SynclineError } from '@syncline/protocol'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+
+const plain = 0
+const brotli = 1
+
+/** The update of a base as it is stored. */
+export interface Packed {
+  readonly packing: number
+  readonly bytes: Uint8Array
+}
+
+// of a written paper's 311 KB quality 5 makes 98 KB in 9 ms, 9 makes 97 KB in 24 ms, and 11 makes 84 KB in half a second;
+// all of them are unpacked in one
+const quality = 5
+const chunkBytesMin = 64
+
+const compress = promisify(brotliCompress)
+const decompress = promisify(brotliDecompress)
+
+/** Packs an update as small as is worth the time, on a thread of the pool. */
+export async function pack(update: Uint8Array): Promise<Packed> {
+  const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: update.length }
+  const compressed = await compress(update, { params, chunkSize: chunkBytes(update.length) })
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, update.length)
+  encoding.writeUint8Array(encoder, compressed)
+  const bytes = encoding.toUint8Array(encoder)
+  return bytes.length < update.length ? { packing: brotli, bytes } : { packing: plain, bytes: update }
+}
+
+/**
+ * Gives the update back. It may share memory with what was packed.
+ *
+ * @throws SynclineError `document_damaged` where it was not packed like this, `unknown_format` for a later packing
+ */
+export async function unpack({ packing, bytes }: Packed): Promise<Uint8Array> {
+  if (packing === plain) return bytes
+  if (packing !== brotli) throw new SynclineError('unknown_format', `The base has packing ${packing}`)
+  try {
+    const decoder = decoding.createDecoder(bytes)
+    const length = decoding.readVarUint(decoder)
+    const compressed = decoding.readTailAsUint8Array(decoder)
+    const update = await decompress(compressed, { chunkSize: chunkBytes(length), maxOutputLength: length })
+    if (update.length !== length) throw new RangeError(`It has ${update.length} bytes instead of ${length}`)
+    return new Uint8Array(update.buffer, update.byteOffset, length) // a plain one, not a Buffer
+  } catch (error) {
+    throw Object.assign(new SynclineError('document_damaged', 'The base cannot be unpacked'), { cause: error })
+  }
+}
+
+/** As much as comes out: each further chunk is a turn of the event loop, and a larger one would stay in memory. */
+function chunkBytes(length: number): number {
+  return Math.max(length, chunkBytesMin)
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest'
+import { filesMatching, packageNames, readJson, readText } from '../support/tree.js'
+
+const written = filesMatching(/\.(ts|mjs|js|json|md|html|css|svg|ya?ml)$|^\.ci\//).filter(
+  (path) => path !== 'package-lock.json',
+)
+const sources = filesMatching(/^(packages|demo)\/.*\.ts$/)
+const linesMax = 500 // more is more than one idea; tests are lists of stories and may have more of them
+const testLinesMax = 800
+
+/** Every line that matches, as `path:line: text`. */
+function linesMatching(paths: readonly string[], pattern: RegExp): string[] {
+  return paths.flatMap((path) =>
+    readText(path)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1}: ${line.trim().slice(0, 120)}`] : [])),
+  )
+}
+
+/** The modules that a file imports, without the relative ones. */
+function importsOf(path: string): string[] {
+  const specifiers = readText(path).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)
+  return [...specifiers].map(([, specifier]) => specifier!).filter((specifier) => !specifier.startsWith('.'))
+}
+
+describe('the source', () => {
+  test('was found', () => {
+    expect(sources.length).toBeGreaterThan(20)
+    expect(written).toContain('.ci/run')
+  })
+
+  test('leaves nothing for later', () => {
+    expect(linesMatching(written, /\b(TO[D]O|FIX[M]E|XX[X]|HAC[K])\b/)).toEqual([])
+  })
+
+  test('knows no path of a machine', () => {
+    expect(linesMatching(written, /(^|[^\w.])\/(home|Users|root|work|farm|opt)\/\w|\b[A-Z]:\\\\?Users/)).toEqual([])
+  })
+
+  test('skips no test for good, and runs none alone', () => {
+    const tests = filesMatching(/\.test\.ts$/)
+    expect(linesMatching(tests, /\b(test|it|describe)\.(skip|only|todo|fails)\(/)).toEqual([])
+  })
+
+  test(`has no file of more than ${linesMax} lines, and tests none of more than ${testLinesMax}`, () => {
+    const long = sources
+      .concat(filesMatching(/^(test|scripts)\//))
+      .map((path) => ({ path, lines: readText(path).split('\n').length }))
+      .filter(({ path, lines }) => lines > (path.endsWith('.test.ts') ? testLinesMax : linesMax))
+    expect(long).toEqual([])
+  })
+
+  test('of the protocol is pure: it imports Yjs and lib0, no more', () => {
+    const foreign = sources
+      .filter((path) => path.startsWith('packages/protocol/src/') && !path.endsWith('.test.ts'))
+      .flatMap((path) => importsOf(path).map((specifier) => ({ path, specifier })))
+      .filter(({ specifier }) => specifier !== 'yjs' && !specifier.startsWith('lib0/'))
+    expect(foreign).toEqual([])
+  })
+
+  test('of the protocol is compiled without the globals of browsers and Node', () => {
+    expect(readJson('packages/protocol/tsconfig.json').compilerOptions).toMatchObject({ lib: ['ES2023'], types: [] })
+  })
+
+  test('of the protocol asks for no time and no chance', () => {
+    const pure = sources.filter((path) => path.startsWith('packages/protocol/src/') && !path.endsWith('.test.ts'))
+    expect(linesMatching(pure, /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bsetTimeout\b/)).toEqual([])
+  })
+
+  test('of client and server know the protocol, not each other', () => {
+    const other = { client: '@syncline/server', server: '@syncline/client' }
+    for (const [name, forbidden] of Object.entries(other)) {
+      const own = sources.filter((path) => path.startsWith(`packages/${name}/src/`) && !path.endsWith('.test.ts'))
+      expect(own.filter((path) => importsOf(path).includes(forbidden))).toEqual([])
+    }
+  })
+
+  test('reaches into no package but through its entry', () => {
+    const deep = sources.filter((path) => importsOf(path).some((specifier) => /^@syncline\/\w+\//.test(specifier)))
+    expect(deep).toEqual([])
+    for (const name of packageNames) {
+      const own = sources.filter((path) => path.startsWith(`packages/${name}/`))
+      const across = new RegExp(`'(\\.\\./)+(${packageNames.filter((other) => other !== name).join('|')})/`)
+      expect(linesMatching(own, across)).toEqual([])
+    }
+  })
+})
