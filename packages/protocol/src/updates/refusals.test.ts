@@ -156,6 +156,7 @@ describe('what Yjs writes, strange as it looks, is no reason to refuse', () => {
     ['a byte order mark and a NUL', content('04', '04 ef bb bf 00')],
     ['a name of no length', struct('04', '01 00 01 61')],
     ['a prototype that is no bytes', content('08', '01 76 01 09 5f 5f 70 72 6f 74 6f 5f 5f 76 00')],
+    ['a subdocument with an option of another implementation', content('09', '01 67 76 01 03 65 6e 63 7d 01')],
     [
       'a subdocument with all its options',
       content('09', '01 67 76 03 02 67 63 79 08 61 75 74 6f 4c 6f 61 64 78 04 6d 65 74 61 7e'),
