@@ -1,20 +1,23 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url))
+const source = (name: string, file = 'index') =>
+  fileURLToPath(new URL(`./packages/${name}/src/${file}.ts`, import.meta.url))
 
 // these have real sockets, relays, browsers and npm: one file at a time, so that none waits for a core that another has
-const folders = ['browser', 'client', 'crash', 'packages', 'process', 'relay']
+const folders = ['browser', 'cli', 'client', 'crash', 'interop', 'packages', 'process', 'relay']
 const serial = folders.map((folder) => `test/${folder}/**/*.test.ts`)
 
 export default defineConfig({
   resolve: {
     alias: {
       '@syncline/protocol': source('protocol'),
+      '@syncline/client/indexeddb': source('client', 'store/indexeddb'),
+      '@syncline/client/node': source('client', 'store/level'),
       '@syncline/client': source('client'),
       '@syncline/server': source('server'),
       // the client's own import, which package.json maps to its dist
-      '#websocket': fileURLToPath(new URL('./packages/client/src/websocket/node.ts', import.meta.url)),
+      '#websocket': source('client', 'websocket/node'),
     },
   },
   test: {

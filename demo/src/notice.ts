@@ -26,6 +26,7 @@ function hasEnded({ connection }: DocumentStatus): boolean {
 function reasonFor(status: DocumentStatus): string {
   if (isEditable(status)) return ''
   if (!hasEnded(status)) return 'You can read this document, but not change it.'
-  const lost = status.pending > 0 ? ' What is not saved is on this page only: copy it before you leave.' : ''
+  const place = status.unkept > 0 ? 'on this page only: copy it before you leave' : 'kept on this device'
+  const lost = status.pending > 0 ? ` What is not saved is ${place}.` : ''
   return `The relay ended this session. ${status.error?.reason ?? 'The document was closed.'}${lost}`
 }

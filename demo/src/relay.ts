@@ -1,12 +1,13 @@
 import { connect, type DocumentHandle } from '@syncline/client'
+import { indexedDbStore } from '@syncline/client/indexeddb'
 
-/** The relay that served this page. */
-export const relay = connect(location.origin)
+/** The relay that served this page; what it has not saved is kept on this device. */
+export const relay = connect(location.origin, { store: indexedDbStore() })
 
 const handles = new Set<DocumentHandle>()
 const listeners = new Set<() => void>()
 
-/** Opens a document, and warns before the tab is closed while changes of it are kept nowhere else. */
+/** Opens a document, and warns before the tab is closed while changes of it are kept nowhere else: a device may be full. */
 export function openDocument(name: string): DocumentHandle {
   const handle = relay.open(name)
   handles.add(handle)
@@ -32,12 +33,17 @@ export function onTabStatus(listener: () => void): () => void {
   return () => listeners.delete(listener)
 }
 
-/** Changes that exist in this tab alone, over all its documents. */
-export function pendingInTab(): number {
-  const pendingOf = new Map([...handles].map((handle) => [handle.name, handle.status.pending]))
-  return [...pendingOf.values()].reduce((sum, pending) => sum + pending, 0)
+/** The status over all documents of this tab: `pending` and `unkept` changes. */
+export function changesInTab(): { pending: number; unkept: number } {
+  const statusOf = new Map([...handles].map((handle) => [handle.name, handle.status]))
+  const total = { pending: 0, unkept: 0 }
+  for (const { pending, unkept } of statusOf.values()) {
+    total.pending += pending
+    total.unkept += unkept
+  }
+  return total
 }
 
 addEventListener('beforeunload', (event) => {
-  if (pendingInTab() > 0) event.preventDefault()
+  if (changesInTab().unkept > 0) event.preventDefault()
 })

@@ -6,7 +6,7 @@ import { element } from './dom.js'
 import { icon, strata } from './icons.js'
 import { notice } from './notice.js'
 import { nameField } from './people.js'
-import { onTabStatus, pendingInTab } from './relay.js'
+import { changesInTab, onTabStatus } from './relay.js'
 import { type Kind, navigate, pathOf } from './router.js'
 import { statusLine } from './status.js'
 
@@ -18,7 +18,7 @@ export function startPage(leave: AbortSignal): HTMLElement {
   document.title = 'Syncline'
   index.synced.then(prefetchEditors, () => undefined)
   // documents that were left while offline wait behind this page
-  const status = () => ({ ...index.status, pending: pendingInTab() })
+  const status = () => ({ ...index.status, ...changesInTab() })
   const bar = element('div', { class: 'bar' }, brand(), statusLine(status, onTabStatus, leave), nameField())
   const hero = element(
     'section',

@@ -9,6 +9,7 @@ export interface Words {
 
 const patienceMs = 1_000 // a connection that comes back sooner was no interruption
 const calmMs = 500 // "Saving…" outlasts the gaps between two keys, so that the words don't flicker
+const keepMsMax = 200 // the disk takes some milliseconds for a key; what it has not by then counts as not kept
 const spokenMs = 3_000 // time for a screen reader to take it up
 
 // the relay is missing for every page of this tab alike
@@ -19,7 +20,7 @@ const saving: Words = { state: 'saving', text: 'Saving…' }
 const connecting: Words = { state: 'connecting', text: 'Connecting…' }
 
 /**
- * Puts a status into words. They say "saved" only where nothing is pending.
+ * Puts a status into words. They say "saved" only where nothing is pending, and "on this device" only where it is so.
  *
  * @param status of the document
  * @param patient true while the connection has been missing for a moment only
@@ -27,13 +28,14 @@ const connecting: Words = { state: 'connecting', text: 'Connecting…' }
 export function describe(status: DocumentStatus, patient: boolean): Words {
   const { connection, pending } = status
   if (connection === 'refused' || connection === 'closed') return stopped(pending)
-  if (connection !== 'online' && !patient) return offline(pending)
+  if (connection !== 'online' && !patient) return offline(status)
   if (pending > 0) return saving
   return connection === 'online' && status.synced ? saved : connecting
 }
 
-function offline(pending: number): Words {
-  const text = pending === 0 ? 'Offline: no unsaved changes' : `Offline: ${changes(pending)} kept in this tab`
+function offline({ pending, unkept }: DocumentStatus): Words {
+  const place = unkept === 0 ? 'on this device' : 'in this tab'
+  const text = pending === 0 ? 'Offline: no unsaved changes' : `Offline: ${changes(pending)} kept ${place}`
   return { state: 'offline', text }
 }
 
@@ -60,6 +62,7 @@ export function statusLine(
   const { region, announce } = announcer()
   const line = element('div', { class: 'status', 'data-testid': 'status' }, element('span', { class: 'dot' }), text)
   let calmUntil = 0
+  let keptUntil: number | null = null
   let next = 0
 
   const render = () => {
@@ -70,9 +73,14 @@ export function statusLine(
     const words = describe(status, patient)
     if (words.state === 'saving') calmUntil = now + calmMs
     const calming = words.state === 'saved' && now < calmUntil
-    show(calming ? saving : words, status.pending)
+    const isBeingKept = words.state === 'offline' && status.storage === 'ok' && status.unkept > 0
+    keptUntil = isBeingKept ? (keptUntil ?? now + keepMsMax) : null
+    // until the disk has it, the line goes on telling what it has
+    const waits = keptUntil !== null && now < keptUntil
+    if (!waits) show(calming ? saving : words, status.pending)
     clearTimeout(next)
-    if (calming || patient) next = setTimeout(render, calming ? calmUntil - now : patienceMs)
+    const again = calming ? calmUntil - now : waits ? keepMsMax : patient ? patienceMs : null
+    if (again !== null) next = setTimeout(render, again)
   }
 
   const show = (words: Words, pending: number) => {

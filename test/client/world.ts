@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
 import { type Connection, type ConnectOptions, connect } from '@syncline/client'
 import type { Append } from '@syncline/protocol'
@@ -35,6 +35,8 @@ export class TestLog extends MemoryLog {
 export class TestRelay {
   readonly log = new TestLog()
   readonly #options: RelayOptions
+  /** what it answers to HTTP: the page of a browser test */
+  page: RequestListener = (_request, response) => response.writeHead(404).end()
   #port = 0
   #relay!: Relay
   #server!: Server
@@ -57,7 +59,7 @@ export class TestRelay {
 
   async start(): Promise<void> {
     this.#relay = new Relay(this.log, this.#options)
-    this.#server = createServer()
+    this.#server = createServer((request, response) => this.page(request, response))
     this.#relay.attach(this.#server)
     this.#server.listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')

@@ -9,7 +9,7 @@ import { readText } from '../support/tree.js'
 
 interface Fixture {
   readonly entries: readonly { readonly key: string; readonly value: string }[]
-  readonly documents: readonly { readonly name: string; readonly stored: object }[]
+  readonly documents: readonly { readonly name: string; readonly stored: object; readonly history?: object }[]
 }
 
 describe.each(['format-1'])('a log that was written in %s', (format) => {
@@ -27,7 +27,25 @@ describe.each(['format-1'])('a log that was written in %s', (format) => {
   test('is read as it was meant', async () => {
     const log = await openLevelLog(directory)
     expect((await log.list()).map(({ name }) => name)).toEqual(documents.map(({ name }) => name))
-    for (const { name, stored } of documents) expect(withHex(await log.read(name)), name).toEqual(stored)
+    for (const { name, stored, history = [] } of documents) {
+      expect(withHex(await log.read(name)), name).toEqual(stored)
+      expect(withHex(await log.history(name)), name).toEqual(history)
+    }
+    await log.close()
+  })
+
+  test('can be compacted', async () => {
+    const log = await openLevelLog(directory)
+    for (const { name } of documents) {
+      const { epoch, records } = (await log.read(name))!
+      const { position, chain } = records.at(-1)!
+      const base = Uint8Array.of(0, 0)
+      const point = { epoch, position, chain }
+      expect(await log.replaceBase(name, { point, base, keepAfter: position, keepHistory: true })).toBe(true)
+      const start = { position, chain }
+      expect(await log.read(name)).toEqual({ epoch, base, basePosition: position, start, records: [] })
+      expect((await log.history(name)).at(-1)).toEqual(records.at(-1))
+    }
     await log.close()
   })
 

@@ -1,55 +1,9 @@
-import { type Append, chainAfter, type Log, type LogRecord, type Run, type StoredDocument } from '@syncline/protocol'
+import type { Append, Log } from '@syncline/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { basesConformance } from './bases.js'
+import { epoch, Histories, type LogUnderTest, plain, plainRecord } from './histories.js'
 
-/** A log under test, and what the suite may do to it. */
-export interface LogUnderTest {
-  /** the log that is open now */
-  readonly log: Log
-  /** closes the log and opens what it stored; absent where it stores nothing */
-  readonly reopen?: () => Promise<void>
-  /** flips one bit of a stored record behind the log's back; absent where nobody can get there */
-  readonly damage?: (document: string, position: number) => Promise<void>
-  /** closes the log and removes what it stored */
-  readonly close: () => Promise<void>
-}
-
-const epoch = '00c0ffee00c0ffee'
 const MiB = 1024 * 1024
-
-/** The histories that a test writes: the next record of each document. */
-class Histories {
-  readonly #records = new Map<string, LogRecord[]>()
-
-  next(document: string, ...runs: readonly Run[]): Append {
-    const records = this.recordsOf(document)
-    const last = records.at(-1) ?? { position: 0, chain: 0 }
-    const record = { position: last.position + 1, chain: chainAfter(last.chain, runs), time: 1_767_225_600_000, runs }
-    this.#records.set(document, [...records, record])
-    return { document, epoch, record }
-  }
-
-  text(document: string, text: string): Append {
-    return this.next(document, { author: 'ada', update: Buffer.from(text) })
-  }
-
-  recordsOf(document: string): readonly LogRecord[] {
-    return this.#records.get(document) ?? []
-  }
-
-  stored(document: string): StoredDocument {
-    return { epoch, base: null, basePosition: 0, baseChain: 0, records: this.recordsOf(document) }
-  }
-}
-
-// a Buffer is no less an update than a Uint8Array
-const plain = (stored: StoredDocument | null) =>
-  stored && {
-    ...stored,
-    records: stored.records.map((record) => ({
-      ...record,
-      runs: record.runs.map(({ author, update }) => ({ author, update: Buffer.from(update).toString('latin1') })),
-    })),
-  }
 
 /**
  * What every adapter of the log port has to do.
@@ -174,6 +128,100 @@ export function logConformance(name: string, open: () => Promise<LogUnderTest>):
       ])('is refused: one whose name %s', async (_, document) => {
         await expect(commit(histories.text(document, '1'))).rejects.toMatchObject({ code: 'invalid_name' })
         expect(await names()).toEqual([])
+      })
+    })
+
+    basesConformance(() => under)
+
+    describe('deleting a document', () => {
+      const deleted = { code: 'document_deleted' }
+      const type = async (document: string, count: number) => {
+        for (let i = 0; i < count; i++) await commit(histories.text(document, `update ${i}`))
+      }
+      /** the history of a name begins anew, in another epoch */
+      const beginAnew = async (document: string, epoch: string) => {
+        expect(await under.log.create(document, epoch)).toBe(true)
+        histories = new Histories()
+        return (text: string) => commit({ ...histories.text(document, text), epoch })
+      }
+
+      test('takes it away for good, and no other', async () => {
+        await type('notes', 3)
+        await type('note', 2)
+        await type('notes/a', 2)
+        expect(await under.log.remove('notes', 1_767_225_600_000)).toBe(true)
+        for (const when of ['at once', 'after it was opened again']) {
+          await expect(under.log.read('notes'), when).rejects.toMatchObject(deleted)
+          await expect(commit(histories.text('notes', 'again')), when).rejects.toMatchObject(deleted)
+          expect(await under.log.history('notes')).toEqual([])
+          expect(await names()).toEqual(['note', 'notes/a'])
+          await expectStored('note', 'notes/a')
+          await under.reopen?.()
+        }
+        expect(await under.log.remove('notes', 1_767_225_600_001)).toBe(false)
+        expect(await under.log.remove('other', 1_767_225_600_001)).toBe(false)
+        expect(await under.log.read('other')).toBeNull()
+      })
+
+      test('refuses a commit to it as a whole', async () => {
+        await type('notes', 1)
+        await type('note', 1)
+        await under.log.remove('notes', 1)
+        await expect(commit(histories.text('note', 'with it'), histories.text('notes', 'x'))).rejects.toMatchObject(
+          deleted,
+        )
+        expect((await under.log.read('note'))?.records.length).toBe(1)
+      })
+
+      test('takes base, history and kept records with it, and a compaction of it comes too late', async () => {
+        await type('notes', 9)
+        await under.log.replaceBase('notes', histories.replacement('notes', 5, { keepAfter: 3, keepHistory: true }))
+        const late = histories.replacement('notes', 8)
+        const [removed] = await Promise.all([under.log.remove('notes', 1), under.log.replaceBase('notes', late)])
+        expect(removed).toBe(true)
+        expect(await under.log.replaceBase('notes', late)).toBe(false)
+        await expect(under.log.read('notes')).rejects.toMatchObject(deleted)
+        const say = await beginAnew('notes', 'aaaaaaaaaaaaaaaa')
+        await say('new')
+        await under.reopen?.()
+        const stored = (await under.log.read('notes'))!
+        expect([stored.base, stored.basePosition, stored.start.position]).toEqual([null, 0, 0])
+        expect(stored.records.map(plainRecord)).toEqual(histories.recordsOf('notes').map(plainRecord))
+        expect(await under.log.history('notes')).toEqual([])
+      })
+
+      test('leaves its epoch behind, also when it was created anew, more than once', async () => {
+        await type('notes', 3)
+        await under.log.remove('notes', 1)
+        await beginAnew('notes', 'aaaaaaaaaaaaaaaa')
+        const anew = { epoch: 'aaaaaaaaaaaaaaaa', records: [], base: null, deletedEpochs: [epoch] }
+        expect(await under.log.read('notes')).toMatchObject(anew)
+        await under.reopen?.()
+        expect(await under.log.read('notes')).toMatchObject(anew)
+        expect(await names()).toEqual(['notes'])
+        await under.log.remove('notes', 2)
+        await expect(under.log.read('notes')).rejects.toMatchObject(deleted)
+        const say = await beginAnew('notes', 'bbbbbbbbbbbbbbbb')
+        await say('third')
+        expect(await under.log.read('notes')).toMatchObject({
+          epoch: 'bbbbbbbbbbbbbbbb',
+          deletedEpochs: [epoch, 'aaaaaaaaaaaaaaaa'],
+        })
+      })
+
+      test('creating is for what was deleted only', async () => {
+        await type('notes', 1)
+        expect(await under.log.create('notes', 'aaaaaaaaaaaaaaaa')).toBe(false)
+        expect(await under.log.create('other', 'aaaaaaaaaaaaaaaa')).toBe(false)
+        await expectStored('notes')
+        expect(await under.log.read('other')).toBeNull()
+      })
+
+      test('after close is refused', async () => {
+        await type('notes', 1)
+        await under.log.close()
+        await expect(under.log.remove('notes', 1)).rejects.toMatchObject({ code: 'closed' })
+        await expect(under.log.create('notes', epoch)).rejects.toMatchObject({ code: 'closed' })
       })
     })
 

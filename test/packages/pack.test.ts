@@ -139,6 +139,33 @@ describe('in an empty project', () => {
     }
   })
 
+  test('documents are compacted, on a thread that the package brings', async () => {
+    writeFileSync(
+      join(project, 'compact.mjs'),
+      `import { createServer } from 'node:http'
+      import { connect } from '@syncline/client'
+      import { MemoryLog, Relay } from '@syncline/server'
+      const server = createServer()
+      const relay = new Relay(new MemoryLog())
+      relay.attach(server)
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const connection = connect('http://127.0.0.1:' + server.address().port)
+      const notes = connection.open('notes')
+      const text = notes.doc.getText()
+      while (relay.stats().compactions === 0) {
+        text.delete(0, text.length)
+        text.insert(0, 'x'.repeat(20_000))
+        await notes.saved()
+      }
+      await connection.close()
+      await relay.close()
+      server.close()
+      const { compactionMismatches, compactionFailures } = relay.stats()
+      console.log(compactionMismatches, compactionFailures)`,
+    )
+    expect(await runNode('compact.mjs')).toBe('0 0\n')
+  })
+
   test('the binary is on the path of npx and says its version', async () => {
     expect(await run('npx', ['--no', 'syncline', '--version'])).toMatch(/^\d+\.\d+\.\d+\s*$/)
   })

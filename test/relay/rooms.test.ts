@@ -122,7 +122,7 @@ describe('a log that fails', () => {
     expect(disk.isClosed).toBe(true)
     expect(reopened).toHaveLength(1)
     expect(lines.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
-      'a commit failed: nothing is acknowledged until the log is open again',
+      'a write failed: nothing is acknowledged until the log is open again',
       'the log could not be reopened',
     ])
   })

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
   type Append,
+  type BaseReplacement,
   type Channel,
   type ClientMessage,
   defaultLimits,
@@ -100,6 +101,26 @@ export class TestLog implements Log {
     await this.#gate()
     if (this.commitFault) throw this.commitFault
     return this.kept.commit(appends)
+  }
+
+  async replaceBase(document: string, replacement: BaseReplacement): Promise<boolean> {
+    await this.#gate()
+    if (this.commitFault) throw this.commitFault
+    return this.kept.replaceBase(document, replacement)
+  }
+
+  async remove(document: string, time: number): Promise<boolean> {
+    await this.#gate()
+    if (this.commitFault) throw this.commitFault
+    return this.kept.remove(document, time)
+  }
+
+  create(document: string, epoch: string): Promise<boolean> {
+    return this.kept.create(document, epoch)
+  }
+
+  history(document: string, options?: Parameters<Log['history']>[1]) {
+    return this.kept.history(document, options)
   }
 
   list(options?: Parameters<Log['list']>[0]) {

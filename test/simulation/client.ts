@@ -1,6 +1,7 @@
 import {
   type AwarenessEntry,
   type Channel,
+  type CopyWrite,
   decodeAwareness,
   defaultLimits,
   encodeAwareness,
@@ -15,7 +16,11 @@ import * as Y from 'yjs'
 import type { End, Link } from './link.js'
 import type { Oracle } from './oracle.js'
 import type { Random } from './random.js'
+import type { SimDatabase } from './store.js'
 import type { Time } from './time.js'
+
+/** The rows of these small documents are packed now and then too. */
+const packBytes = 2_000
 
 /** What a client has of one document. */
 export class SimReplica {
@@ -26,7 +31,12 @@ export class SimReplica {
   awarenessClock = 0
   cursor = 0
   channel: Channel = 0
+  readonly #time: Time
   readonly #oracle: Oracle
+  readonly database: SimDatabase | null
+  /** the tab is gone: what its database still does is nothing to it */
+  #isClosed = false
+  #epoch: string | null = null
   readonly #send: (replica: SimReplica, effect: Extract<PeerEffect, { type: 'send' }>) => void
   /** what the oracle knew to be acknowledged when this session was opened */
   #acknowledgedAtOpen = 0
@@ -36,16 +46,22 @@ export class SimReplica {
     clientId: number,
     time: Time,
     oracle: Oracle,
+    database: SimDatabase | null,
     send: (replica: SimReplica, effect: Extract<PeerEffect, { type: 'send' }>) => void,
   ) {
     this.name = name
     this.doc.clientID = clientId
+    this.#time = time
     this.#oracle = oracle
+    this.database = database
     this.#send = send
-    this.peer = new Peer(name, {
+    const replica = {
       stateVector: () => Y.encodeStateVector(this.doc),
-      difference: (stateVector) => Y.encodeStateAsUpdate(this.doc, stateVector),
-    })
+      difference: (stateVector: Uint8Array) => Y.encodeStateAsUpdate(this.doc, stateVector),
+    }
+    this.peer = new Peer(name, replica, packBytes)
+    if (database) this.#read(database)
+    else this.peer.step({ type: 'loaded', copy: null })
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin === this) return
       oracle.edited(this, update)
@@ -58,9 +74,10 @@ export class SimReplica {
     const wasLive = this.#isLive
     if (input.type === 'connected') this.#acknowledgedAtOpen = this.#oracle.acknowledgements
     if (input.type === 'received') this.#oracle.received(this, input.reply)
+    if (input.type === 'received' && input.reply.type === 'opened') this.#epoch = input.reply.point.epoch
     const effects = this.peer.step(input)
     for (const effect of effects) this.#perform(effect)
-    this.#oracle.acknowledged(this, this.peer.saved)
+    this.#oracle.acknowledged(this)
     if (!wasLive && this.#isLive) this.#oracle.synced(this, this.#acknowledgedAtOpen)
   }
 
@@ -90,9 +107,48 @@ export class SimReplica {
         return this.others.clear()
       case 'changed':
         return
+      case 'write':
+        return this.#write(effect.write)
       default:
         return unreachable(effect)
     }
+  }
+
+  /** The tab is closed without warning. */
+  close(): void {
+    this.#oracle.closed(this)
+    this.#isClosed = true
+  }
+
+  #read(database: SimDatabase): void {
+    database.read({
+      done: (copy) => {
+        if (this.#isClosed) return
+        for (const row of copy.rows) Y.applyUpdate(this.doc, row.update, this)
+        this.#oracle.loaded(this, copy, this.#epoch)
+        this.step({ type: 'loaded', copy })
+        this.#epoch ??= copy.epoch
+      },
+      failed: () => {
+        if (this.#isClosed) return
+        this.step({ type: 'loaded', copy: null })
+        this.#time.after(500, () => this.#read(database))
+      },
+    })
+  }
+
+  #write(write: CopyWrite): void {
+    const database = this.database!
+    database.write(write, {
+      done: (rows) => {
+        if (!this.#isClosed) this.step({ type: 'written', rows })
+      },
+      failed: (lost) => {
+        if (this.#isClosed) return
+        this.step({ type: 'writeFailed', lost })
+        this.#time.after(500, () => (lost ? this.#read(database) : this.step({ type: 'retryWrite' })))
+      },
+    })
   }
 
   #hear(client: number, entry: AwarenessEntry): void {
@@ -117,16 +173,30 @@ export class SimClient implements End {
   #reader = new RelayMessageReader(defaultLimits)
   #nextChannel = 1
 
-  constructor(documents: readonly string[], time: Time, random: Random, oracle: Oracle) {
+  /** @param databases of its device, by document; null where it keeps nothing */
+  constructor(
+    documents: readonly string[],
+    time: Time,
+    random: Random,
+    oracle: Oracle,
+    databases: ReadonlyMap<string, SimDatabase> | null,
+  ) {
     this.#random = random
     this.replicas = documents.map(
       (name) =>
-        new SimReplica(name, 1 + random.int(2 ** 32 - 1), time, oracle, (replica, { request }) => {
-          const message = { type: 'session', channel: replica.channel, message: request } as const
-          for (const bytes of encodeClientMessage(message, defaultLimits.frameBytesMax)) {
-            this.link?.sendTo('relay', bytes)
-          }
-        }),
+        new SimReplica(
+          name,
+          1 + random.int(2 ** 32 - 1),
+          time,
+          oracle,
+          databases?.get(name) ?? null,
+          (replica, effect) => {
+            const message = { type: 'session', channel: replica.channel, message: effect.request } as const
+            for (const bytes of encodeClientMessage(message, defaultLimits.frameBytesMax)) {
+              this.link?.sendTo('relay', bytes)
+            }
+          },
+        ),
     )
   }
 
@@ -152,6 +222,17 @@ export class SimClient implements End {
   lost(): void {
     this.link = null
     for (const replica of this.replicas) replica.step({ type: 'disconnected' })
+  }
+
+  /** The tab is closed without warning. */
+  close(): void {
+    this.link?.detach('client')
+    for (const replica of this.replicas) replica.close()
+  }
+
+  /** Everything that is here is in the databases. */
+  get isKept(): boolean {
+    return this.replicas.every(({ peer }) => !peer.writing && peer.kept === peer.edits)
   }
 
   /** One to three edits of some kind, in one turn. */

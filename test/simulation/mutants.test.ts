@@ -69,6 +69,18 @@ const mutants: Mutant[] = [
     replace: ').chain !== -1',
   },
   {
+    name: 'take a compacted base for the whole document',
+    file: 'room/content.ts',
+    find: 'this.#basePosition = position\n    const unfolded',
+    replace: 'this.#basePosition = this.head.position\n    const unfolded',
+  },
+  {
+    name: 'take a compacted base though what follows it has left the tail',
+    file: 'room/content.ts',
+    find: 'if (position < this.#tailStart.position || position > this.head.position) return',
+    replace: 'if (position > this.head.position) return',
+  },
+  {
     name: 'call itself synced before the content is here',
     file: 'peer/peer.ts',
     find: "this.#enter({ at: 'syncing' })\n    this.#effects.push({ type: 'announceAwareness' })",
@@ -77,8 +89,38 @@ const mutants: Mutant[] = [
   {
     name: 'forget what was on its way when the connection broke',
     file: 'peer/outbox.ts',
-    find: 'this.#waiting = [...this.#sent, ...this.#waiting]',
-    replace: 'this.#waiting = [...this.#waiting]',
+    find: 'this.#waiting = this.unsaved\n',
+    replace: '',
+  },
+  {
+    name: 'store the resume point before the rows that it covers',
+    file: 'peer/copyQueue.ts',
+    find: '    if (items.length === 0 && this.#marks.size === 0 && !moved) return null\n',
+    replace: `    if (items.length === 0 && this.#marks.size === 0 && !moved) return null
+    if (moved && items.length > 0) {
+      const write = { epoch: this.#epoch, append: [], saved: [], remove: [], resume }
+      this.#flight = { write, items: [], pack: null, edits: this.#kept }
+      this.#at = 'writing'
+      return write
+    }\n`,
+  },
+  {
+    name: 'mark a row as saved before the ack',
+    file: 'peer/copyQueue.ts',
+    find: 'return edits.length === 0 ? saved : edits.every((edit) => edit.saved)',
+    replace: 'return true',
+  },
+  {
+    name: 'not load the rows that are pending',
+    file: 'peer/copyQueue.ts',
+    find: '      this.#unmarked.add(id)\n      outbox.add(update, changes, id)\n',
+    replace: '      this.#unmarked.add(id)\n',
+  },
+  {
+    name: 'open before the local copy has been read',
+    file: 'peer/peer.ts',
+    find: "if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }\n    else if",
+    replace: 'if',
   },
 ]
 

@@ -2,6 +2,7 @@ import {
   admitUpdate,
   Coverage,
   defaultLimits,
+  type LocalCopy,
   mergeUpdates,
   type SessionReply,
   type SessionRequest,
@@ -16,7 +17,10 @@ import type { Disk } from './log.js'
  */
 export class Oracle {
   readonly #disk: Disk
-  readonly #edits = new Map<SimReplica, Uint8Array[]>()
+  /** by replica, those that it has not seen acknowledged */
+  readonly #edits = new Map<SimReplica, { readonly update: Uint8Array; readonly changes: number }[]>()
+  /** what was kept in a database when its tab was closed, and not acknowledged */
+  readonly #owed: { readonly document: string; readonly update: Uint8Array }[] = []
   /** in the order of their acks; `promised` is false while only clients have what the disk forgot */
   readonly #acknowledged: { readonly document: string; readonly update: Uint8Array; promised: boolean }[] = []
   /** the sessions to which the relay has spoken */
@@ -26,20 +30,37 @@ export class Oracle {
     this.#disk = disk
   }
 
-  edited(replica: SimReplica, update: Uint8Array): void {
+  edited(replica: SimReplica, update: Uint8Array, changes = 1): void {
     const edits = this.#edits.get(replica)
-    if (edits) edits.push(update)
-    else this.#edits.set(replica, [update])
+    if (edits) edits.push({ update, changes })
+    else this.#edits.set(replica, [{ update, changes }])
   }
 
-  acknowledged(replica: SimReplica, saved: number): void {
+  /** What a copy holds that is not known to be saved counts as edits, save what this replica has written itself. */
+  loaded(replica: SimReplica, { rows, epoch }: LocalCopy, sessionEpoch: string | null): void {
+    const own = new Set((this.#edits.get(replica) ?? []).map(({ update }) => String(update)))
+    for (const { update, changes, saved } of rows) {
+      const isSaved = saved && (sessionEpoch === null || epoch === sessionEpoch)
+      if (!isSaved && !own.has(String(update))) this.edited(replica, update, changes)
+    }
+  }
+
+  acknowledged(replica: SimReplica): void {
     const edits = this.#edits.get(replica) ?? []
-    const before = edits.length - replica.peer.edits + saved
-    if (before <= 0) return
-    const newly = edits.splice(0, before)
-    for (const update of newly) {
+    const { pending } = replica.peer
+    while (edits.reduce((sum, edit) => sum + edit.changes, 0) > pending) {
+      const { update } = edits.shift()!
       if (!this.#isDurable(replica.name, update)) throw new Error(`${replica.name}: acknowledged, but not on disk`)
       this.#acknowledged.push({ document: replica.name, update, promised: true })
+    }
+  }
+
+  /** A tab is closed without warning: what it said is kept must come to the relay in the end. */
+  closed(replica: SimReplica): void {
+    let count = replica.peer.saved
+    for (const { update, changes } of this.#edits.get(replica) ?? []) {
+      count += changes
+      if (count <= replica.peer.kept) this.#owed.push({ document: replica.name, update })
     }
   }
 
@@ -86,6 +107,8 @@ export class Oracle {
   /** Everything ever acknowledged is in what a fresh load of the log gives, at the end also what a disk had forgotten. */
   checkLog(document: string, fresh: Y.Doc): void {
     const all = this.#acknowledged.filter((each) => each.document === document).map((each) => each.update)
+    const owed = this.#owed.filter((each) => each.document === document).map((each) => each.update)
+    if (!contains(fresh, owed)) throw new Error(`${document}: something that was kept is lost`)
     if (!contains(fresh, all)) throw new Error(`${document}: something acknowledged is not in the log`)
   }
 

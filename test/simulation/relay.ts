@@ -90,6 +90,15 @@ export class SimRelay {
     }
   }
 
+  /** The compaction worker takes a document; its room, where there is one then, learns of the end. */
+  compact(document: string): void {
+    if (!this.#alive) return
+    this.disk.compact(document, (base, position) => {
+      const room = this.#rooms.get(document)
+      if (room?.loaded) this.#perform(room, room.room.step({ type: 'compacted', base, position }))
+    })
+  }
+
   openSession(connection: RelayConnection, channel: Channel, document: string): SessionId {
     const id = this.#nextSession++
     this.#sessions.set(id, { id, connection, channel, document })

@@ -2,10 +2,11 @@ import { mergeUpdates } from '@syncline/protocol'
 import * as Y from 'yjs'
 import { SimClient, type SimReplica } from './client.js'
 import { Link } from './link.js'
-import { Disk } from './log.js'
+import { Disk, loadStored, quietDoc } from './log.js'
 import { Oracle } from './oracle.js'
 import { Random } from './random.js'
 import { newEpoch, SimRelay } from './relay.js'
+import { SimDatabase } from './store.js'
 import { Time } from './time.js'
 
 const faultyMs = 20_000
@@ -16,8 +17,11 @@ const halfOpenTimeoutMs = 20_000
  * Beside links that break and relays that crash: tabs that are closed; or operators that restore an older backup; or a
  * disk that had said yes to a sync and lost it. Closing a tab after the disk forgot something can lose what only that
  * tab still had, and so can a slow reader's resume point after a lie: each kind keeps to itself.
+ *
+ * Where things are `kept`, tabs share the databases of their device, which are late and fail, and tabs are closed without
+ * warning. Beside restores they are closed only when all they have is kept.
  */
-const kinds = ['tabs', 'tabs', 'restores', 'lies'] as const
+const kinds = ['tabs', 'tabs', 'restores', 'lies', 'kept', 'kept', 'keptRestores'] as const
 type Kind = (typeof kinds)[number]
 
 /** What a world did, to see that it did something. */
@@ -27,6 +31,10 @@ export interface WorldReport {
   readonly crashes: number
   readonly restores: number
   readonly records: number
+  readonly compactions: number
+  /** of databases: writes that failed, and times that rows became one */
+  readonly storeFailures: number
+  readonly packs: number
 }
 
 /** One seeded world: clients, a relay, a disk, and everything that can go wrong between them; then calm, and the verdict. */
@@ -39,10 +47,11 @@ export class World {
   readonly #documents: string[]
   readonly #clients: SimClient[] = []
   readonly #kind: Kind
+  readonly #devices: Map<string, SimDatabase>[]
   #calm = false
   #edits = 0
   #crashes = 0
-  #restores = 0
+  #restoreCount = 0
 
   constructor(seed: number) {
     this.#random = new Random(seed)
@@ -51,6 +60,10 @@ export class World {
     this.#relay = new SimRelay(this.#disk, this.#time, this.#random)
     this.#documents = this.#random.chance(0.3) ? ['a', 'b'] : ['a']
     this.#kind = this.#random.pick(kinds)
+    const devices = this.#keeps ? [0, 1] : []
+    this.#devices = devices.map(
+      () => new Map(this.#documents.map((name) => [name, new SimDatabase(this.#time, this.#random)])),
+    )
     const clients = 2 + this.#random.int(3)
     for (let i = 0; i < clients; i++) this.#clients.push(this.#newClient())
   }
@@ -60,6 +73,9 @@ export class World {
     this.#schedule()
     this.#time.runUntil(faultyMs)
     this.#calm = true
+    for (const database of this.#databases) database.isReliable = true
+    // who comes back to a device days later finds what tabs have left there
+    for (const device of this.#devices) this.#clients.push(this.#newClient(device))
     if (!this.#relay.alive) this.#relay.restart()
     this.#time.runUntil(faultyMs + calmMs)
     this.#verdict()
@@ -71,8 +87,11 @@ export class World {
       edits: this.#edits,
       acknowledgements: this.#oracle.acknowledgements,
       crashes: this.#crashes,
-      restores: this.#restores,
+      restores: this.#restoreCount,
       records: [...this.#disk.documents.values()].reduce((sum, stored) => sum + stored.records.length, 0),
+      compactions: this.#disk.compactions,
+      storeFailures: this.#databases.reduce((sum, database) => sum + database.failures, 0),
+      packs: this.#databases.reduce((sum, database) => sum + database.packs, 0),
     }
   }
 
@@ -88,6 +107,10 @@ export class World {
     for (let i = 0; i < faults; i++) this.#during(this.#random.pick(this.#faults))
     const slowReaders = this.#kind === 'lies' ? 0 : this.#random.int(6)
     for (let i = 0; i < slowReaders; i++) this.#during(() => this.#relay.congest(0.5))
+    const compactions = this.#random.int(8)
+    for (let i = 0; i < compactions; i++) {
+      this.#during(() => this.#relay.compact(this.#random.pick(this.#documents)))
+    }
     const digests = this.#random.int(3)
     for (let i = 0; i < digests; i++) this.#during(() => this.#random.pick(this.#clients).digest())
   }
@@ -97,7 +120,9 @@ export class World {
     () => this.#random.pick(this.#clients).link?.halfOpen(this.#random.pick(['client', 'relay']), halfOpenTimeoutMs),
     () => this.#crashRelay(),
     () => this.#crashRelay(),
-    () => (this.#kind === 'tabs' ? this.#restartClient() : this.#crashRelay(() => this.#forget())),
+    () => (this.#restores ? this.#crashRelay(() => this.#forget()) : this.#restartClient()),
+    () => (this.#keeps ? this.#restartClient() : undefined),
+    () => (this.#keeps ? this.#restartClient() : undefined),
     () => this.#crashBehindSlowReaders(),
   ]
 
@@ -105,8 +130,8 @@ export class World {
     this.#time.after(this.#random.between(0, faultyMs), run)
   }
 
-  #newClient(): SimClient {
-    const client = new SimClient(this.#documents, this.#time, this.#random, this.#oracle)
+  #newClient(device = this.#keeps ? this.#random.pick(this.#devices) : null): SimClient {
+    const client = new SimClient(this.#documents, this.#time, this.#random, this.#oracle, device)
     this.#reconnect(client)
     return client
   }
@@ -137,7 +162,7 @@ export class World {
 
   /** Resume points lie behind what was acknowledged, and then the disk goes back to somewhere between the two. */
   #crashBehindSlowReaders(): void {
-    if (this.#kind !== 'restores' || this.#calm) return
+    if (this.#kind === 'lies' || !this.#restores || this.#calm) return
     this.#relay.congest(1)
     for (let i = 0; i < 4; i++)
       this.#time.after(this.#random.between(0, 800), () => this.#random.pick(this.#clients).edit())
@@ -145,23 +170,37 @@ export class World {
   }
 
   #forget(): void {
-    this.#restores++
-    if (this.#kind === 'restores') this.#disk.restoreOlder(() => newEpoch(this.#random))
+    this.#restoreCount++
+    if (this.#kind !== 'lies') this.#disk.restoreOlder(() => newEpoch(this.#random))
     else this.#disk.loseLast()
     this.#oracle.forgotten()
   }
 
-  /** A tab without a local store is closed, and another one opened: its unsaved edits are gone, as it was told. */
+  /** A tab is closed, and another one opened. Without a local store its unsaved edits are gone, as it was told. */
   #restartClient(): void {
-    const index = this.#random.int(this.#clients.length)
-    const [client] = this.#clients.splice(index, 1)
-    client?.link?.detach('client')
+    const client = this.#random.pick(this.#clients)
+    // what a relay forgets, only those that had it can bring back
+    if (this.#calm || (this.#kind === 'keptRestores' && !client.isKept)) return
+    this.#clients.splice(this.#clients.indexOf(client), 1)
+    client.close()
     this.#clients.push(this.#newClient())
+  }
+
+  get #keeps(): boolean {
+    return this.#kind === 'kept' || this.#kind === 'keptRestores'
+  }
+
+  get #restores(): boolean {
+    return this.#kind !== 'tabs' && this.#kind !== 'kept'
+  }
+
+  get #databases(): SimDatabase[] {
+    return this.#devices.flatMap((device) => [...device.values()])
   }
 
   #verdict(): void {
     // a disk that went back can surprise a client that had moved on; otherwise clients of ours give no reason
-    const [note] = this.#kind === 'tabs' ? this.#relay.notes : []
+    const [note] = !this.#restores ? this.#relay.notes : []
     if (note) throw new Error(`the relay noted ${note.event}`)
     for (const document of this.#documents) {
       const fresh = this.#load(document)
@@ -171,20 +210,22 @@ export class World {
       )
       for (const replica of replicas) checkReplica(replica, fresh)
       checkAwareness(replicas)
+      for (const replica of replicas) checkCopy(replica, fresh, !this.#restores)
     }
   }
 
-  /** A fresh load of the log, record by record: no prefix may leave anything pending. */
+  /** A fresh load of all records, one by one: no prefix may leave anything pending. Compaction gives the same. */
   #load(document: string): Y.Doc {
-    const doc = new Y.Doc()
-    // clean-up of formatting would author deletes that no peer ever gets
-    doc.on('afterTransaction', (transaction) => {
-      transaction._needFormattingCleanup = false
-    })
-    for (const record of this.#disk.stored(document)?.records ?? []) {
+    const doc = quietDoc()
+    for (const record of this.#disk.documents.get(document)?.records ?? []) {
       Y.applyUpdate(doc, mergeUpdates(record.runs.map((run) => run.update)))
       if (doc.store.pendingStructs || doc.store.pendingDs)
         throw new Error(`${document}: record ${record.position} has a gap`)
+    }
+    const stored = this.#disk.stored(document)
+    if (stored?.base) {
+      const [compacted, all] = [state(loadStored(stored)), state(doc)]
+      if (compacted !== all) throw new Error(`${document}: compaction changed the document:\n${compacted}\n${all}`)
     }
     return doc
   }
@@ -195,6 +236,26 @@ function checkReplica({ name, doc, peer }: SimReplica, fresh: Y.Doc): void {
   if (peer.pending > 0) throw new Error(`${name}: ${peer.pending} changes are pending after the calm`)
   const [ours, theirs] = [state(doc), state(fresh)]
   if (ours !== theirs) throw new Error(`${name}: a replica differs from the log:\n${ours}\n${theirs}`)
+}
+
+/**
+ * What a tab would find that opens the document now, without a relay.
+ *
+ * @param marked whether every row must be marked as saved: a tab that learns late of a new epoch makes others forget marks
+ */
+function checkCopy({ name, database, peer }: SimReplica, fresh: Y.Doc, marked: boolean): void {
+  if (database === null) return
+  const { rows, resume } = database.copy
+  const unsaved = rows.filter((row) => !row.saved).length
+  if (peer.writing || peer.kept < peer.edits)
+    throw new Error(`${name}: something is still to be written after the calm`)
+  if (marked && unsaved > 0) throw new Error(`${name}: ${unsaved} rows are not marked as saved after the calm`)
+  if (marked && resume?.position !== peer.resume?.position)
+    throw new Error(`${name}: the resume point is behind after the calm`)
+  const doc = quietDoc()
+  for (const row of rows) Y.applyUpdate(doc, row.update)
+  const [ours, theirs] = [state(doc), state(fresh)]
+  if (ours !== theirs) throw new Error(`${name}: a local copy differs from the log:\n${ours}\n${theirs}`)
 }
 
 function checkAwareness(replicas: readonly SimReplica[]): void {

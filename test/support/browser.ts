@@ -1,4 +1,8 @@
-import { type Browser, chromium } from 'playwright-core'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { expect, onTestFinished } from 'vitest'
 import { findChromium } from '../../scripts/chromium.mjs'
 
 const executable = findChromium()
@@ -9,7 +13,7 @@ const executable = findChromium()
  */
 export const withoutBrowser = executable === null && process.env.SYNCLINE_REQUIRE_BROWSER !== '1'
 
-/** Starts the system's Chromium without a window. Each `newContext()` is a person with a profile of their own. */
+/** Starts the system's Chromium without a window. Each {@link visit} is a person with a profile of their own. */
 export async function launchBrowser(): Promise<Browser> {
   if (executable === null) throw new Error('no Chromium or Chrome found; SYNCLINE_CHROMIUM can name one')
   return chromium.launch({
@@ -23,5 +27,62 @@ export async function launchBrowser(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
     ],
+    // a page that one leaves and comes back to goes on where it was, as it does for everybody
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
   })
+}
+
+// how Chromium reports an attempt to reach a relay that is not there, or dies before it can answer
+const unreachable =
+  /^WebSocket connection to 'ws:[^']+' failed: (.*net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE)|Connection closed before)/
+
+let pictureFolder: string | null = null
+
+/** A person with a browser profile of their own, who looks at one page. */
+export class Visitor {
+  readonly name: string
+  readonly page: Page
+  /** errors of the page: uncaught ones, and what was written to the console as such */
+  readonly complaints: string[] = []
+
+  constructor(name: string, page: Page) {
+    this.name = name
+    this.page = page
+    page.on('pageerror', (error) => this.complaints.push(error.stack ?? String(error)))
+    page.on('crash', () => this.complaints.push('the page crashed'))
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(`${message.text()} (${message.location().url})`)
+    })
+  }
+
+  /** The errors without those that a test causes when it kills the relay. */
+  get unexpectedComplaints(): string[] {
+    return this.complaints.filter((complaint) => !unreachable.test(complaint))
+  }
+
+  /** Takes a picture of the page and tells where it is. */
+  async takePicture(): Promise<void> {
+    if (this.page.isClosed()) return
+    pictureFolder ??= mkdtempSync(join(tmpdir(), 'syncline-pictures-'))
+    const path = join(pictureFolder, `${Date.now()}-${this.name}.png`)
+    // the failure is what has to be told: a page that cannot be painted any more must not hide it
+    const told = await this.page.screenshot({ path, timeout: 5_000 }).then(() => path, String)
+    console.error(`${this.name} at ${this.page.url()}: ${told}`)
+  }
+}
+
+/**
+ * A new visitor, who leaves when the test has finished. Where it failed, a picture shows what they saw then; an error
+ * in the page makes it fail.
+ */
+export async function visit(browser: Browser, name: string, options: BrowserContextOptions = {}): Promise<Visitor> {
+  const context = await browser.newContext(options)
+  const visitor = new Visitor(name, await context.newPage())
+  visitor.page.setDefaultTimeout(15_000)
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail' || visitor.unexpectedComplaints.length > 0) await visitor.takePicture()
+    await context.close()
+    expect(visitor.unexpectedComplaints, `what the page of ${name} complained of`).toEqual([])
+  })
+  return visitor
 }

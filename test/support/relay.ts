@@ -61,6 +61,10 @@ export class RelayProcess {
     return this.#port
   }
 
+  get isRunning(): boolean {
+    return this.#child !== null
+  }
+
   /** the process; throws where none runs */
   get process(): ChildProcess {
     if (this.#child === null) throw new Error('the relay is not running')

@@ -291,13 +291,16 @@ class Person {
     )
   }
 
-  #type(): Y.AbstractType<unknown> {
+  #type(): Y.Text | Y.Array<unknown> | Y.Map<unknown> | Y.XmlElement | Y.XmlText | Y.XmlFragment {
     const chance = this.#chance
     switch (chance.int(6)) {
       case 0:
         return new Y.Text(chance.pick(this.#words))
-      case 1:
-        return Y.Array.from([this.#element()])
+      case 1: {
+        const array = new Y.Array<unknown>()
+        array.push([this.#element()])
+        return array
+      }
       case 2:
         return new Y.Map([[chance.pick(keys), this.#value()]])
       case 3: {

@@ -19,6 +19,8 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
   const openSocket = options.webSocket ?? openWebSocket
   const connection = new RelayConnection(relayUrl, {
     openSocket: () => openSocket(relayUrl, [subprotocol]),
+    store: options.store ?? null,
+    identity: options.identity ?? '',
     clock: options.clock ?? systemClock(),
     random: options.random ?? Math.random,
     retryMsMax: milliseconds('retryMsMax', options.retryMsMax ?? 10_000),

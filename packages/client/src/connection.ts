@@ -12,13 +12,17 @@ import { type DocumentHost, SharedDocument } from './document.js'
 import { Handle } from './handle.js'
 import { closeCodes, Link, type LinkEnd } from './link.js'
 import { Listeners, report } from './listeners.js'
+import { Offline } from './offline.js'
 import { watchPage } from './page.js'
+import type { Store, StoreScope } from './store/types.js'
 import type { Clock, Connection, ConnectionState, DocumentHandle, OpenOptions, WebSocketLike } from './types.js'
 
 /** The options of `connect`, resolved. */
 export interface ConnectionConfig {
   /** makes a socket to the relay */
   readonly openSocket: () => WebSocketLike
+  readonly store: Store | null
+  readonly identity: string
   readonly clock: Clock
   /** numbers in [0, 1) */
   readonly random: () => number
@@ -44,6 +48,8 @@ type State =
 interface Shared {
   readonly document: SharedDocument
   readonly handles: Set<Handle>
+  /** nobody looks at it: it is only brought up to date, and has no cursor */
+  isQuiet: boolean
   /** the application destroyed the Y.Doc: there is nothing left to keep in sync */
   readonly onDestroy: () => void
 }
@@ -64,6 +70,8 @@ export class RelayConnection implements Connection, DocumentHost {
   readonly #config: ConnectionConfig
   readonly #backoff: Backoff
   readonly #stateListeners = new Listeners<ConnectionState>()
+  readonly #offline: Offline
+  readonly #scope: StoreScope
   readonly #stopWatchingPage: () => void
   readonly #shared = new Map<string, Shared>()
   /** those that are shared, and with a promise those that still send what was pending when they were closed */
@@ -84,7 +92,9 @@ export class RelayConnection implements Connection, DocumentHost {
     this.url = url
     this.clock = config.clock
     this.#config = config
-    this.#backoff = this.#newBackoff()
+    this.#backoff = this.newBackoff()
+    this.#scope = { relay: url, identity: config.identity }
+    this.#offline = new Offline((name) => this.#openQuietly(name), config.store, this.#scope)
     this.#stopWatchingPage = watchPage({ woken: () => this.#woken(), left: () => this.#left() })
   }
 
@@ -104,6 +114,26 @@ export class RelayConnection implements Connection, DocumentHost {
   }
 
   open(name: string, options: OpenOptions = {}): DocumentHandle {
+    const handle = this.#open(name, options)
+    const shared = this.#shared.get(name)
+    if (shared?.isQuiet) {
+      shared.isQuiet = false
+      handle.awareness.setLocalState({})
+    }
+    return handle
+  }
+
+  #openQuietly(name: string): DocumentHandle {
+    const isShared = this.#shared.has(name)
+    const handle = this.#open(name, {})
+    if (!isShared) {
+      this.#shared.get(name)!.isQuiet = true
+      handle.awareness.setLocalState(null)
+    }
+    return handle
+  }
+
+  #open(name: string, options: OpenOptions): DocumentHandle {
     assertDocumentName(name)
     if (this.#closing !== null) throw new SynclineError('closed')
     const shared = this.#shared.get(name) ?? this.#share(name, options.doc)
@@ -129,14 +159,32 @@ export class RelayConnection implements Connection, DocumentHost {
     if (this.#state.at === 'offline' || this.#state.at === 'waiting') this.#connectAtOnce()
   }
 
+  kept(): Promise<string[]> {
+    return this.#offline.list()
+  }
+
+  keepOffline(names: readonly string[], progress: (done: number, of: number) => void = () => {}): Promise<void> {
+    return this.#offline.keep(names, progress)
+  }
+
+  async forget(name: string): Promise<void> {
+    await this.#closeHandles([name])
+    await this.#offline.forget(name)
+  }
+
+  async erase(): Promise<void> {
+    this.goOffline()
+    await this.close()
+    await this.#offline.erase()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
-    const handles = [...this.#shared.values()].flatMap((shared) => [...shared.handles])
-    await Promise.all(handles.map((handle) => handle.close()))
+    await this.#closeHandles([...this.#shared.keys()])
     await Promise.all(this.#documents.values())
     this.#stopWatchingPage()
     this.#hangUp()
@@ -145,14 +193,22 @@ export class RelayConnection implements Connection, DocumentHost {
 
   // Documents
 
+  async #closeHandles(names: readonly string[]): Promise<void> {
+    const handles = names.flatMap((name) => [...(this.#shared.get(name)?.handles ?? [])])
+    await Promise.all(handles.map((handle) => handle.close()))
+  }
+
   #share(name: string, doc: Y.Doc | undefined): Shared {
-    const document = new SharedDocument(name, doc, this, this.#newBackoff())
+    const document = new SharedDocument(name, doc, this, this.#config.store?.open(this.#scope, name) ?? null)
     const handles = new Set<Handle>()
     const onDestroy = () => {
       for (const handle of handles) void handle.close()
     }
     document.doc.on('destroy', onDestroy)
-    const shared = { document, handles, onDestroy }
+    const shared: Shared = { document, handles, isQuiet: false, onDestroy }
+    // what was typed in a replica of this name that is being closed must be in the copy that is read
+    const before = [...this.#documents.keys()].filter((other) => other.name === name)
+    void Promise.all(before.map((other) => other.settled())).then(() => document.read())
     this.#shared.set(name, shared)
     this.#documents.set(document, null)
     if (this.#state.at === 'refused') this.#refuse(document, this.#state)
@@ -255,6 +311,7 @@ export class RelayConnection implements Connection, DocumentHost {
     this.#backoff.succeeded()
     this.#compareLater()
     this.#enter({ at: 'online', link: this.#state.link })
+    this.#offline.sendPending()
   }
 
   /** The relay goes; what it still has to acknowledge may come, but not later than it wants to see us again. */
@@ -344,7 +401,7 @@ export class RelayConnection implements Connection, DocumentHost {
     this.#stateListeners.emit(this.state)
   }
 
-  #newBackoff(): Backoff {
+  newBackoff(): Backoff {
     return new Backoff(this.#config.clock, this.#config.random, this.#config.retryMsMax)
   }
 }

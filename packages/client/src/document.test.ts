@@ -200,6 +200,8 @@ describe('status', () => {
       synced: false,
       pending: 0,
       saved: true,
+      unkept: 0,
+      storage: 'none',
       access: 'write',
       error: null,
     })

@@ -1,5 +1,6 @@
 import {
   type ErrorCode,
+  type LocalCopy,
   mergeUpdates,
   Peer,
   type PeerEffect,
@@ -13,12 +14,15 @@ import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwareness
 import * as Y from 'yjs'
 import type { Backoff } from './backoff.js'
 import { guarded, Listeners, report } from './listeners.js'
+import { Storage } from './storage.js'
+import type { DocumentStore } from './store/types.js'
 import type { Clock, ConnectionState, DocumentStatus } from './types.js'
 
 /** What a document needs of its connection. */
 export interface DocumentHost {
   readonly state: ConnectionState
   readonly clock: Clock
+  newBackoff(): Backoff
 }
 
 /** Sends on the channel of the present session. */
@@ -34,8 +38,8 @@ const drainMsMax = 10_000
 const awarenessClocks = new WeakMap<Y.Doc, number>()
 
 /**
- * One document of a connection, shared by the handles of its name: a Y.Doc, its awareness and the Peer between them
- * and the relay.
+ * One document of a connection, shared by the handles of its name: a Y.Doc, its awareness and the Peer between them,
+ * the local copy and the relay.
  *
  * Invariants: the Peer knows of an edit before the call that made it returns; edits of one turn leave as one message,
  * before awareness of that turn; what a frame brings is applied before anybody is told of its consequences.
@@ -44,6 +48,8 @@ export class SharedDocument {
   readonly name: string
   readonly doc: Y.Doc
   readonly awareness: Awareness
+  /** resolves when the local copy was read, or could not be */
+  readonly loaded: Promise<void>
   /** resolves with the first sync */
   readonly synced: Promise<void>
   readonly statusListeners = new Listeners<DocumentStatus>()
@@ -51,6 +57,7 @@ export class SharedDocument {
   readonly backoff: Backoff
   readonly #host: DocumentHost
   readonly #peer: Peer
+  readonly #storage: Storage | null
   readonly #ownsDoc: boolean
   #send: Send | null = null
   #status: DocumentStatus
@@ -59,16 +66,19 @@ export class SharedDocument {
   #arrived: Uint8Array[] = []
   /** the client id of the Y.Doc when the last remote update was applied */
   #appliedAs = 0
+  /** the local copy is in the replica, or there is none for now */
+  #isRead = false
   #edited = false
   #awarenessChanged = false
   #turnEnds = false
   /** each is called whenever something changed, until it returns true */
   readonly #waits = new Set<() => boolean>()
 
-  constructor(name: string, doc: Y.Doc | undefined, host: DocumentHost, backoff: Backoff) {
+  constructor(name: string, doc: Y.Doc | undefined, host: DocumentHost, store: DocumentStore | null) {
     this.name = name
     this.#host = host
-    this.backoff = backoff
+    this.backoff = host.newBackoff()
+    this.#storage = store && this.#newStorage(store)
     this.#ownsDoc = doc === undefined
     this.doc = doc ?? new Y.Doc()
     this.#peer = new Peer(name, {
@@ -77,7 +87,12 @@ export class SharedDocument {
     })
     this.awareness = new Awareness(this.doc)
     this.#continueClock()
+    if (!store) this.#loaded(null)
     this.#status = this.#told = this.#statusNow()
+    this.loaded = this.#until(
+      () => this.#isRead,
+      () => null,
+    ).catch(() => undefined)
     this.synced = this.#until(() => this.#peer.state.at === 'live')
     // whoever does not ask for it shall not hear of its rejection
     this.synced.catch(() => undefined)
@@ -96,6 +111,11 @@ export class SharedDocument {
   /** The relay ended the session for now: it is worth another try. */
   get lacksSession(): boolean {
     return this.#peer.state.at === 'offline'
+  }
+
+  /** Reads the local copy, where there is a store. Called once. */
+  read(): void {
+    void this.#storage?.read()
   }
 
   /** A link is open and this document has a channel on it. */
@@ -125,20 +145,30 @@ export class SharedDocument {
     if (this.#arrived.length === 0) return
     const arrived = this.#arrived
     this.#arrived = []
+    try {
+      this.#integrate(arrived)
+    } catch (error) {
+      this.fault('malformed_update', String(error), false)
+    }
+  }
+
+  /** Throws where the updates can't be read. */
+  #integrate(updates: readonly Uint8Array[]): void {
     this.#appliedAs = this.doc.clientID
     let integrated = false
     try {
-      const update = arrived.length === 1 ? arrived[0]! : mergeUpdates(arrived)
+      const update = mergeUpdates(updates)
       this.doc.transact(() => {
         Y.applyUpdate(this.doc, update, this)
         integrated = true
       }, this)
     } catch (error) {
+      if (!integrated) throw error
       // with the content in, it was an observer of the application that threw
-      if (integrated) report(error)
-      else this.fault('malformed_update', String(error), false)
+      report(error)
+    } finally {
+      this.#followClientId()
     }
-    this.#followClientId()
   }
 
   /** Ends the session because of what the relay sent; `retry` tells whether another one can do better. */
@@ -177,9 +207,25 @@ export class SharedDocument {
     return this.#until(() => this.#peer.saved >= edits)
   }
 
+  keptLocally(): Promise<void> {
+    const { edits } = this.#peer
+    const error = this.#storage ? null : new SynclineError('store_unavailable', 'There is no local store')
+    return error
+      ? Promise.reject(error)
+      : this.#until(
+          () => this.#peer.kept >= edits,
+          () => this.#storageError,
+        )
+  }
+
+  /** Resolves when what was typed is kept, or will not be for now. */
+  settled(): Promise<void> {
+    return this.keptLocally().catch(() => undefined)
+  }
+
   /**
    * No handle is left: takes no more edits, waits for those that are pending, then ends the session. They are waited
-   * for as long as there is hope that they are saved: not while offline, and for 10 s at most.
+   * for as long as there is hope that they are kept and saved: not while offline, and for 10 s at most.
    */
   async end(): Promise<void> {
     this.doc.off('update', this.#onUpdate)
@@ -193,13 +239,14 @@ export class SharedDocument {
     this.#step({ type: 'close' })
     this.#send = null
     this.#tell()
+    await this.#storage?.close()
     if (this.#ownsDoc) this.doc.destroy()
   }
 
   #drained(): Promise<void> {
     return new Promise((resolve) => {
       let late = false
-      const settled = () => late || this.#peer.pending === 0 || !this.#hopeful
+      const settled = () => late || ((this.#peer.pending === 0 || !this.#hopeful) && this.#isStored)
       if (settled()) return resolve()
       const cancel = this.#host.clock.after(drainMsMax, () => {
         late = true
@@ -219,13 +266,27 @@ export class SharedDocument {
     return connection === 'online' || connection === 'connecting'
   }
 
-  /** Rejects as soon as the session has ended for good without the condition being met. */
-  #until(met: () => boolean): Promise<void> {
+  /** Nothing is to be written to the local copy, or it can't be for now. */
+  get #isStored(): boolean {
+    return this.#storage?.status !== 'ok' || !this.#peer.writing
+  }
+
+  get #storageError(): SynclineError | null {
+    const { storage } = this.status
+    return typeof storage === 'string' ? null : refusal(storage)
+  }
+
+  get #sessionError(): SynclineError | null {
+    return this.#peer.state.at === 'refused' ? refusal(this.#peer.state) : null
+  }
+
+  /** Rejects as soon as it is known that the condition will not be met; by default, when the relay has refused. */
+  #until(met: () => boolean, hopeless: () => SynclineError | null = () => this.#sessionError): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = () => {
+        const error = this.#peer.state.at === 'closed' ? new SynclineError('closed') : hopeless()
         if (met()) resolve()
-        else if (this.#peer.state.at === 'refused') reject(refusal(this.#peer.state))
-        else if (this.#peer.state.at === 'closed') reject(new SynclineError('closed'))
+        else if (error) reject(error)
         else return false
         return true
       }
@@ -246,6 +307,9 @@ export class SharedDocument {
     switch (effect.type) {
       case 'send':
         return this.#send?.(effect.request)
+      case 'write':
+        void this.#storage?.write(effect.write)
+        return
       case 'apply':
         this.#arrived.push(effect.update)
         return
@@ -261,6 +325,49 @@ export class SharedDocument {
       default:
         return unreachable(effect)
     }
+  }
+
+  #newStorage(store: DocumentStore): Storage {
+    return new Storage(store, this.#host.clock, this.#host.newBackoff(), {
+      loaded: (copy) => this.#loaded(copy),
+      // what has arrived counts as being in the replica
+      written: (rows) => this.#stored({ type: 'written', rows }),
+      failed: (lost) => this.#stored({ type: 'writeFailed', lost }),
+      retry: () => this.#stored({ type: 'retryWrite' }),
+      changed: () => this.#changed(),
+    })
+  }
+
+  #loaded(copy: LocalCopy | null): void {
+    this.#isRead = true
+    this.#stored({ type: 'loaded', copy: copy && this.#integrateCopy(copy) })
+  }
+
+  /** What was stored, with the rows that could not be read left empty: then nobody knows how far it goes. */
+  #integrateCopy(copy: LocalCopy): LocalCopy {
+    if (copy.rows.length === 0) return copy
+    this.settle()
+    try {
+      this.#integrate(copy.rows.map((row) => row.update))
+      return copy
+    } catch (error) {
+      this.#storage?.damaged(String(error))
+    }
+    const rows = copy.rows.map((row) => {
+      try {
+        this.#integrate([row.update])
+        return row
+      } catch {
+        return { ...row, update: emptyUpdate, saved: true }
+      }
+    })
+    return { ...copy, resume: null, rows }
+  }
+
+  #stored(input: PeerInput): void {
+    this.settle()
+    this.#step(input)
+    this.#changed()
   }
 
   // an exception here would silence every listener of the Y.Doc for good
@@ -300,7 +407,7 @@ export class SharedDocument {
   /** What the application's Y.Doc held before it was opened counts as an edit: nobody knows whether the relay has it. */
   #adoptContent(): void {
     const update = Y.encodeStateAsUpdate(this.doc)
-    if (update.length > emptyUpdateBytes) this.#peer.step({ type: 'edited', update })
+    if (update.length > emptyUpdate.length) this.#peer.step({ type: 'edited', update })
   }
 
   /** Yjs takes a new client id where another replica uses the same one: the cursor goes with it. */
@@ -330,12 +437,14 @@ export class SharedDocument {
   }
 
   #statusNow(): DocumentStatus {
-    const { state, pending, access } = this.#peer
+    const { state, pending, access, edits, kept, saved } = this.#peer
     return Object.freeze({
       connection: this.#connectionStatus(),
       synced: state.at === 'live',
       pending,
       saved: pending === 0,
+      unkept: edits - Math.max(kept, saved),
+      storage: this.#storage?.status ?? 'none',
       access,
       error: state.at === 'refused' ? Object.freeze({ code: state.code, reason: state.reason }) : null,
     })
@@ -351,7 +460,7 @@ export class SharedDocument {
 }
 
 // no client sections, no delete set
-const emptyUpdateBytes = 2
+const emptyUpdate = new Uint8Array(2)
 
 /**
  * A transaction that applied a remote update may carry local changes too: those of `beforeTransaction` listeners.
@@ -373,6 +482,8 @@ function equalStatus(a: DocumentStatus, b: DocumentStatus): boolean {
     a.connection === b.connection &&
     a.synced === b.synced &&
     a.pending === b.pending &&
+    a.unkept === b.unkept &&
+    a.storage === b.storage &&
     a.access === b.access &&
     a.error?.code === b.error?.code &&
     a.error?.reason === b.error?.reason

@@ -10,7 +10,7 @@ export class Handle implements DocumentHandle {
   readonly name: string
   readonly doc: Y.Doc
   readonly awareness: Awareness
-  readonly loaded: Promise<void> = Promise.resolve()
+  readonly loaded: Promise<void>
   readonly synced: Promise<void>
   readonly #document: SharedDocument
   readonly #release: () => Promise<void>
@@ -25,6 +25,7 @@ export class Handle implements DocumentHandle {
     this.name = document.name
     this.doc = document.doc
     this.awareness = document.awareness
+    this.loaded = document.loaded
     this.synced = document.synced
     this.#document = document
     this.#release = release
@@ -38,6 +39,11 @@ export class Handle implements DocumentHandle {
   saved(): Promise<void> {
     if (this.#last && !this.#last.saved) return Promise.reject(new SynclineError('closed'))
     return this.#last ? Promise.resolve() : this.#document.saved()
+  }
+
+  keptLocally(): Promise<void> {
+    if (this.#last && this.#last.unkept > 0) return Promise.reject(new SynclineError('closed'))
+    return this.#last ? Promise.resolve() : this.#document.keptLocally()
   }
 
   on(_event: 'status', listener: (status: DocumentStatus) => void): () => void {

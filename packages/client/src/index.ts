@@ -3,8 +3,20 @@
  *
  * @packageDocumentation
  */
-export { type Access, type ErrorCode, errorCodes, SynclineError } from '@syncline/protocol'
+export {
+  type Access,
+  type CopyRow,
+  type CopyWrite,
+  type ErrorCode,
+  errorCodes,
+  type LocalCopy,
+  type LogPoint,
+  type RowId,
+  SynclineError,
+} from '@syncline/protocol'
 export { connect } from './connect.js'
+export { memoryStore } from './store/memory.js'
+export type { DocumentStore, Store, StoreScope } from './store/types.js'
 export type {
   Clock,
   Connection,
@@ -13,5 +25,6 @@ export type {
   DocumentHandle,
   DocumentStatus,
   OpenOptions,
+  StorageStatus,
   WebSocketLike,
 } from './types.js'

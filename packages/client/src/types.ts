@@ -1,6 +1,7 @@
 import type { Access, ErrorCode } from '@syncline/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import type { Store } from './store/types.js'
 
 /** The part of a WebSocket that Syncline uses: browsers have it, and `ws` for Node. */
 export interface WebSocketLike {
@@ -25,6 +26,13 @@ export interface Clock {
 
 /** Options of `connect`. */
 export interface ConnectOptions {
+  /** where documents are kept on this device; default nowhere: what is not saved ends with the page */
+  readonly store?: Store
+  /**
+   * Who uses this device: an account's id. Copies of different identities never mix, and `store.erase(identity)` removes
+   * those of one. Default ''.
+   */
+  readonly identity?: string
   /** makes the socket; default: the platform's WebSocket, and `ws` in Node */
   readonly webSocket?: (url: string, protocols: string[]) => WebSocketLike
   /** default: the platform's timers */
@@ -51,6 +59,9 @@ export type ConnectionState =
   /** `close()` was called */
   | 'closed'
 
+/** How the local store does: nothing is wrong, there is none, or why it could not be used when it was tried last. */
+export type StorageStatus = 'none' | 'ok' | { readonly code: ErrorCode; readonly reason: string }
+
 /** What a person can be told of a document. A snapshot: it never changes, and is the same object until something does. */
 export interface DocumentStatus {
   /**
@@ -64,6 +75,13 @@ export interface DocumentStatus {
   readonly pending: number
   /** nothing is pending: everything typed here is on the relay's disk. True at once after each edit: never said early. */
   readonly saved: boolean
+  /**
+   * of the pending ones, those that are in memory alone: neither on the relay's disk nor in the local store. With the
+   * page, they would be lost.
+   */
+  readonly unkept: number
+  /** of the local copy of this document */
+  readonly storage: StorageStatus
   /** what the relay lets this client do; `write` until it has spoken */
   readonly access: Access
   /** why the relay ended the session for good, or null */
@@ -86,7 +104,10 @@ export interface DocumentHandle {
   /** cursors and names, with the interface that Yjs editor bindings expect; states of others go while offline */
   readonly awareness: Awareness
   readonly status: DocumentStatus
-  /** resolves when the local copy is in `doc`: at once where there is no store */
+  /**
+   * Resolves when the local copy is in `doc`: at once where there is no store, and where it cannot be read, which
+   * `status.storage` tells. Never rejects.
+   */
   readonly loaded: Promise<void>
   /**
    * Resolves when everything that the relay has is in `doc` for the first time. Rejects with a SynclineError: with the
@@ -99,15 +120,21 @@ export interface DocumentHandle {
    */
   saved(): Promise<void>
   /**
+   * Resolves when everything typed before the call is on this device's disk, and so outlives the page. Rejects with a
+   * SynclineError: with the code of the store where that fails (the edit itself goes on in memory), with
+   * `store_unavailable` where there is none, with `closed` after `close()`.
+   */
+  keptLocally(): Promise<void>
+  /**
    * Calls back with each new status, once for all that happened in one turn of the event loop; the result stops it. A
    * listener that throws harms nobody else.
    */
   on(event: 'status', listener: (status: DocumentStatus) => void): () => void
   /**
    * Gives the handle back. The last one of a name takes the cursor away at once, ends the session and, unless the
-   * application gave it, destroys `doc`. Changes that are pending are sent first and waited for: for 10 s at most,
-   * and not while the relay can't be reached. Then they exist in `doc` alone: `status.pending` still tells how many.
-   * Await `saved()` before where that must not be. Never rejects.
+   * application gave it, destroys `doc`. Changes that are pending are kept and sent first and waited for: for 10 s at
+   * most, and not while the relay can't be reached. `status.unkept` still tells how many exist in `doc` alone then.
+   * Await `saved()` or `keptLocally()` before where that must not be. Never rejects.
    */
   close(): Promise<void>
 }
@@ -126,10 +153,29 @@ export interface Connection {
   open(name: string, options?: OpenOptions): DocumentHandle
   /** calls back with each new state; the result stops it */
   on(event: 'state', listener: (state: ConnectionState) => void): () => void
-  /** drops the socket and stays offline until `goOnline()`; edits wait in memory */
+  /** drops the socket and stays offline until `goOnline()`; edits wait on this device */
   goOffline(): void
   /** connects now, also where an attempt would follow later by itself */
   goOnline(): void
+  /** the names of the documents that have a local copy; empty where there is no store. Rejects with the store's error. */
+  kept(): Promise<string[]>
+  /**
+   * Makes documents available offline without showing them: resolves when the local store has everything that the relay
+   * had. They are as up to date as they are then; call it again for more.
+   *
+   * Rejects with a SynclineError: with that of the first document that the relay or the store refuses, once all have
+   * been tried; with `store_unavailable` where there is no store.
+   *
+   * @param progress is called with each document that is done
+   */
+  keepOffline(names: readonly string[], progress?: (done: number, of: number) => void): Promise<void>
+  /** closes every handle of a document and removes its local copy; other tabs go on without it. Rejects with the store's error. */
+  forget(name: string): Promise<void>
+  /**
+   * Logs out: ends the connection without waiting for what is pending, and removes every local copy of this identity, of
+   * other relays too. Other tabs go on without. Rejects with the store's error.
+   */
+  erase(): Promise<void>
   /** closes every handle as {@link DocumentHandle.close} does, then the socket; a Node process can end then */
   close(): Promise<void>
 }

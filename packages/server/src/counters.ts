@@ -14,9 +14,29 @@ export interface Counters {
   slowReaders: number
   /** exceptions that were caught at the edge of a session: bugs of ours */
   exceptions: number
+  /** documents whose records were replaced by a base */
+  compactions: number
+  /** compactions that would have changed the document, and were not taken: bugs of ours or of Yjs */
+  compactionMismatches: number
+  /** compactions that came to no end, or whose document could not be read */
+  compactionFailures: number
+  /** bytes of updates that compaction made superfluous */
+  compactionBytesSaved: number
 }
 
 /** Counters at zero. */
 export function newCounters(): Counters {
-  return { updates: 0, commits: 0, resyncs: 0, digestMismatches: 0, refused: 0, slowReaders: 0, exceptions: 0 }
+  return {
+    updates: 0,
+    commits: 0,
+    resyncs: 0,
+    digestMismatches: 0,
+    refused: 0,
+    slowReaders: 0,
+    exceptions: 0,
+    compactions: 0,
+    compactionMismatches: 0,
+    compactionFailures: 0,
+    compactionBytesSaved: 0,
+  }
 }

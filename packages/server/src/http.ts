@@ -13,11 +13,15 @@ export interface HttpOptions {
  * What a relay answers to plain HTTP: `/healthz` (200 while documents can be opened and changed, else 503), and the
  * files of a web application.
  */
-export function createHttp(relay: Pick<Relay, 'ready'>, options: HttpOptions = {}): Hono {
+export function createHttp(
+  relay: Pick<Relay, 'ready'> & Partial<Pick<Relay, 'isReadOnly'>>,
+  options: HttpOptions = {},
+): Hono {
   const app = new Hono()
   app.get('/healthz', (context) => {
     context.header('Cache-Control', 'no-store')
-    return relay.ready ? context.json({ status: 'ready' }) : context.json({ status: 'not_ready' }, 503)
+    if (relay.ready) return context.json({ status: 'ready' })
+    return context.json({ status: relay.isReadOnly ? 'read_only' : 'not_ready' }, 503)
   })
   app.on(['GET', 'HEAD'], ['/sync', '/y/*'], (context) => {
     context.header('Upgrade', 'websocket')

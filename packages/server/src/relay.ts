@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { defaultLimits, type ErrorCode, type Limits, type Log, SynclineError, subprotocol } from '@syncline/protocol'
 import { WebSocket, WebSocketServer } from 'ws'
 import { type Clock, systemClock } from './clock.js'
+import { nameMatcher } from './compaction/names.js'
 import type { RelayContext } from './connection/context.js'
 import { beatMs, Link, type LinkHandler } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
@@ -12,6 +13,7 @@ import { type Counters, newCounters } from './counters.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
 import { grantEveryone, type Visitor, visitorOf } from './grant.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
+import { type Disk, Reserve } from './rooms/reserve.js'
 import { Rooms } from './rooms/rooms.js'
 import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgrade.js'
 
@@ -39,6 +41,16 @@ export interface RelayOptions {
    * in doubt until the log has been read again.
    */
   readonly reopen?: () => Promise<Log>
+  /**
+   * Documents whose records are moved aside when they are compacted, instead of deleted: patterns of names, in which `*`
+   * stands for any characters
+   */
+  readonly keepHistory?: readonly string[]
+  /**
+   * The disk of the log: while less than the reserve is free, edits are refused with `disk_full` and documents can be
+   * read. LevelDB loses what it calls written when a disk is full.
+   */
+  readonly disk?: Disk
 }
 
 /** What a relay is doing, and what it has counted since it began. */
@@ -81,11 +93,21 @@ export class Relay {
     this.#rooms = this.#context.rooms
     this.#sockets = webSocketServers(limits)
     this.#beatLater()
+    if (options.disk) {
+      const { clock, logger } = this.#context
+      const reserve = new Reserve(options.disk, { clock, logger, changed: (isLow) => this.#rooms.setReadOnly(isLow) })
+      this.#detach.push(() => reserve.close())
+    }
   }
 
-  /** False while documents can neither be opened nor changed: the log has failed, or the relay is stopping. */
+  /** False while documents cannot be opened and changed: the log has failed, its disk is full, or the relay is stopping. */
   get ready(): boolean {
     return this.#rooms.ready
+  }
+
+  /** True while documents can be read only: less than the reserve of the disk is free. */
+  get isReadOnly(): boolean {
+    return this.#rooms.isReadOnly
   }
 
   /** What the relay is doing, and what it has counted. */
@@ -122,6 +144,36 @@ export class Relay {
       this.#refuse(socket, error)
     }
     return true
+  }
+
+  /**
+   * Deletes a document for good, with its history. Whoever has it open is told `document_deleted`, and whoever comes
+   * back with it; it is not opened again unless {@link create} allows it.
+   *
+   * @returns false where there is none of this name
+   * @throws SynclineError `storage_failed`, `document_busy`, `shutting_down`
+   */
+  remove(document: string): Promise<boolean> {
+    return this.#rooms.remove(document)
+  }
+
+  /**
+   * Lets a document that was deleted begin anew, empty. Clients that have the deleted one are still refused.
+   *
+   * @returns false where there is nothing of this name that was deleted
+   * @throws SynclineError `storage_failed`, `shutting_down`
+   */
+  create(document: string): Promise<boolean> {
+    return this.#rooms.create(document)
+  }
+
+  /**
+   * Compacts a document, whether it is due or not.
+   *
+   * @throws SynclineError `compaction_mismatch`, `compaction_failed`, and what reading it throws: it stays as it is
+   */
+  compact(document: string): Promise<void> {
+    return this.#rooms.compact(document)
   }
 
   /**
@@ -221,7 +273,9 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   }
   const newEpoch = () => randomBytes(8).toString('hex')
   const reopen = options.reopen ?? null
-  const rooms = new Rooms(log, { limits, clock, logger, counters, exception, reopen, unloadMs, newEpoch })
+  const keepsHistory = nameMatcher(options.keepHistory ?? [])
+  const edges = { limits, clock, logger, counters, exception }
+  const rooms = new Rooms(log, { ...edges, reopen, unloadMs, newEpoch, keepsHistory })
   let sessions = 0
   const nextSession = () => ++sessions
   return { limits, clock, logger, counters, rooms, authorize: grantEveryone, nextSession, exception }

@@ -5,15 +5,15 @@ import { FileOnDisk } from './file.js'
 import type { Operation } from './journal.js'
 
 /**
- * What a file system promises of names beyond POSIX, by which an entry of a directory is there after a power cut only
+ * What a file system keeps of names beyond POSIX, by which an entry of a directory is there after a power cut only
  * where the directory was synced, and each change of names may be there without those before it.
  *
  * - `posix`: nothing
  * - `named`: whoever syncs a file syncs the name that it has
  * - `ordered`: that, and the changes of names within a directory reach the disk in their order. ext4, XFS and btrfs
- *   promise at least this much of a single directory.
+ *   keep at least this much of a single directory.
  */
-export type Promised = 'posix' | 'named' | 'ordered'
+export type NameRules = 'posix' | 'named' | 'ordered'
 
 /** Names of a directory that change together: one, or the two of a rename. */
 interface NameChange {
@@ -37,18 +37,20 @@ class Directory {
     return change
   }
 
-  /** The first changes of those since the last sync are on the disk. */
-  settle(count: number): void {
-    for (const { names } of this.changes.splice(0, count)) apply(this.durable, names)
+  /** Forgets the changes that are durable and have no other before them. */
+  settle(): void {
+    const pending = this.changes.findIndex(({ isDurable }) => !isDurable)
+    const settled = this.changes.splice(0, pending < 0 ? this.changes.length : pending)
+    for (const { names } of settled) apply(this.durable, names)
   }
 
   /** What may be left after a power cut. */
-  leftovers(chance: Chance, promised: Promised): Map<string, Node> {
+  leftovers(chance: Chance, rules: NameRules): Map<string, Node> {
     const left = new Map(this.durable)
     const inOrder = chance.int(this.changes.length + 1)
     const odds = chance.pick([0, 0.5, 1])
     this.changes.forEach(({ names, isDurable }, index) => {
-      const isKept = promised === 'ordered' ? index < inOrder : chance.happens(odds)
+      const isKept = rules === 'ordered' ? index < inOrder : chance.happens(odds)
       if (isDurable || isKept) apply(left, names)
     })
     return left
@@ -64,8 +66,9 @@ function apply(entries: Map<string, Node>, names: ReadonlyMap<string, Node | nul
 
 /** A sync that has begun and covers what came before it. */
 interface Sync {
-  readonly node: Node
   readonly changes: readonly NameChange[]
+  readonly directory: Directory | null
+  readonly endFile: ((ok: boolean) => void) | null
 }
 
 /**
@@ -73,18 +76,18 @@ interface Sync {
  *
  * Of a file's contents, what was written before a sync that has returned is there. Of what was written since, anything
  * may be there: nothing, all, some writes and not others, parts of a write; a hole reads as zeros. A sync that failed
- * leaves what it was for in doubt for ever, whatever later syncs of that file return. Of names see {@link Promised}.
+ * leaves what it was for in doubt for ever, whatever later syncs of that file return. Of names see {@link NameRules}.
  */
 export class Disk {
-  readonly #promised: Promised
+  readonly #rules: NameRules
   readonly #root = new Directory()
   readonly #open = new Map<number, Node>()
   /** the last change that gave a file its name, and where */
   readonly #named = new Map<Node, { readonly directory: Directory; readonly change: NameChange }>()
   readonly #syncs = new Map<number, Sync>()
 
-  constructor(promised: Promised) {
-    this.#promised = promised
+  constructor(rules: NameRules) {
+    this.#rules = rules
   }
 
   /** Takes over, as durable, what is in a directory of the real disk. */
@@ -125,7 +128,7 @@ export class Disk {
   leave(path: string, chance: Chance): void {
     const write = (directory: Directory, to: string) => {
       mkdirSync(to, { recursive: true })
-      for (const [name, node] of directory.leftovers(chance, this.#promised)) {
+      for (const [name, node] of directory.leftovers(chance, this.#rules)) {
         if (node instanceof Directory) write(node, join(to, name))
         else writeFileSync(join(to, name), node.leftover(chance))
       }
@@ -157,28 +160,29 @@ export class Disk {
 
   #beginSync({ fd, sync }: Extract<Operation, { type: 'syncing' }>): void {
     const node = this.#open.get(fd)!
-    const changes = node instanceof Directory ? [...node.changes] : this.#changesThatName(node)
-    if (node instanceof FileOnDisk) node.beginSync(sync)
-    this.#syncs.set(sync, { node, changes })
+    const isFile = node instanceof FileOnDisk
+    this.#syncs.set(sync, {
+      changes: isFile ? this.#changesThatName(node) : [...node.changes],
+      directory: isFile ? (this.#named.get(node)?.directory ?? null) : node,
+      endFile: isFile ? node.beginSync() : null,
+    })
   }
 
   #endSync({ sync, ok }: Extract<Operation, { type: 'synced' }>): void {
-    const { node, changes } = this.#syncs.get(sync)!
+    const { changes, directory, endFile } = this.#syncs.get(sync)!
     this.#syncs.delete(sync)
-    if (node instanceof FileOnDisk) node.endSync(sync, ok)
+    endFile?.(ok)
     if (!ok) return
     for (const change of changes) change.isDurable = true
-    const directory = node instanceof Directory ? node : this.#named.get(node)?.directory
-    const pending = directory?.changes.findIndex(({ isDurable }) => !isDurable) ?? 0
-    directory?.settle(pending < 0 ? directory.changes.length : pending)
+    directory?.settle()
   }
 
   /** The changes of names that a sync of a file brings to the disk as well. */
   #changesThatName(file: FileOnDisk): readonly NameChange[] {
     const named = this.#named.get(file)
     const index = named?.directory.changes.indexOf(named.change) ?? -1
-    if (index < 0 || this.#promised === 'posix') return []
-    return named!.directory.changes.slice(this.#promised === 'ordered' ? 0 : index, index + 1)
+    if (index < 0 || this.#rules === 'posix') return []
+    return named!.directory.changes.slice(this.#rules === 'ordered' ? 0 : index, index + 1)
   }
 
   #rename(from: string, to: string): void {

@@ -7,16 +7,17 @@ type Change =
 /** A change that no sync has brought to the disk. */
 interface Pending {
   readonly change: Change
-  /** the first sync that covers it, once one has begun */
-  sync: number | null
+  /** how many came before it */
+  readonly order: number
   /** a sync was for it and failed: no later one tells whether it is there */
-  isInDoubt: boolean
+  readonly isInDoubt: boolean
 }
 
 /** A file: what its last sync left, and what was written since. */
 export class FileOnDisk {
   readonly #durable = new Bytes()
   #pending: Pending[] = []
+  #changes = 0
 
   constructor(durable: Buffer = Buffer.alloc(0)) {
     this.#durable.write(0, durable)
@@ -30,19 +31,25 @@ export class FileOnDisk {
     this.#change({ type: 'truncate', size })
   }
 
-  beginSync(sync: number): void {
-    for (const pending of this.#pending) pending.sync ??= sync
+  /** A sync begins now; the result ends it. */
+  beginSync(): (ok: boolean) => void {
+    const end = this.#changes
+    return (ok) => {
+      const covered = this.#pending.filter(({ order }) => order < end)
+      const later = this.#pending.filter(({ order }) => order >= end)
+      this.#pending = [...(ok ? this.#settle(covered) : covered.map(doubt)), ...later]
+    }
   }
 
-  endSync(sync: number, ok: boolean): void {
-    const left: Pending[] = []
-    for (const pending of this.#pending) {
-      const isCovered = pending.sync !== null && pending.sync <= sync
-      if (isCovered && !ok) pending.isInDoubt = true
-      if (!isCovered || pending.isInDoubt) left.push(pending)
+  /** Brings changes to the disk, except those in doubt; returns these. */
+  #settle(covered: readonly Pending[]): Pending[] {
+    let inDoubt: Pending[] = []
+    for (const pending of covered) {
+      if (pending.isInDoubt) inDoubt.push(pending)
       else apply(this.#durable, pending.change)
+      if (!pending.isInDoubt && pending.change.type === 'truncate') inDoubt = []
     }
-    this.#pending = left
+    return inDoubt
   }
 
   /** The file as a running process reads it. */
@@ -69,7 +76,7 @@ export class FileOnDisk {
   }
 
   #change(change: Change): void {
-    this.#pending.push({ change, sync: null, isInDoubt: false })
+    this.#pending.push({ change, order: this.#changes++, isInDoubt: false })
   }
 
   #with(changes: readonly Change[]): Buffer {
@@ -79,6 +86,10 @@ export class FileOnDisk {
     for (const change of changes) apply(bytes, change)
     return bytes.view()
   }
+}
+
+function doubt(pending: Pending): Pending {
+  return { ...pending, isInDoubt: true }
 }
 
 function apply(bytes: Bytes, change: Change): void {

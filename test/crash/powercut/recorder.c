@@ -9,13 +9,16 @@
  *   SYNCLINE_DISK_ROOT       the directory, absolute and without symbolic links
  *   SYNCLINE_DISK_JOURNAL    file to append the journal to; without it nothing is journaled
  *   SYNCLINE_DISK_FAIL_SYNC  the sync with this number, from 1, fails with EIO and syncs nothing
+ *   SYNCLINE_DISK_FAIL_COUNT and so do those after it, this many in all; default 1
  *   SYNCLINE_DISK_SYNC_MS    how much longer each sync takes
+ *   SYNCLINE_DISK_DIE_AT     the process is killed when it has made this many entries, from 1: no operation is half done
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,8 +36,8 @@ typedef struct { FILE *file; int fd; } stream;
 static const char *root;
 static size_t root_length;
 static int journal = -1;
-static unsigned long fail_sync, sync_ms, syncs;
-static unsigned char is_tracked[MAX_FDS];
+static unsigned long fail_sync, fail_count = 1, sync_ms, die_at, syncs, entries;
+static struct { dev_t device; ino_t inode; } tracked_files[MAX_FDS]; /* 0: none */
 static stream streams[MAX_STREAMS];
 /* held while an operation takes effect and is journaled, so that both have one order */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -59,7 +62,23 @@ static const char *below(const char *path) {
   return path + root_length + (path[root_length] == '/');
 }
 
-static int tracked(int fd) { return fd >= 0 && fd < MAX_FDS && is_tracked[fd]; }
+/* libuv closes with a system call that nobody sees: the number may be that of something else by now. */
+static int tracked(int fd) {
+  struct stat found;
+  if (fd < 0 || fd >= MAX_FDS || tracked_files[fd].inode == 0) return 0;
+  int error = errno;
+  int is_same = fstat(fd, &found) == 0 && found.st_ino == tracked_files[fd].inode && found.st_dev == tracked_files[fd].device;
+  errno = error;
+  if (!is_same) tracked_files[fd].inode = 0;
+  return is_same;
+}
+
+static void track(int fd) {
+  struct stat opened;
+  if (fd >= MAX_FDS || fstat(fd, &opened) != 0) give_up("a file cannot be tracked");
+  tracked_files[fd].device = opened.st_dev;
+  tracked_files[fd].inode = opened.st_ino;
+}
 
 /* One entry: u32 length of what follows, a letter, and up to three fields. */
 static void record(char type, const void *a, size_t a_length, const void *b, size_t b_length, const void *c, size_t c_length) {
@@ -71,6 +90,7 @@ static void record(char type, const void *a, size_t a_length, const void *b, siz
   };
   ssize_t written = syscall(SYS_writev, journal, parts, 5);
   if (written != (ssize_t)(sizeof length + length)) give_up("the journal cannot be written");
+  if (++entries == die_at) kill(getpid(), SIGKILL);
 }
 
 static void record_path(char type, const char *path) {
@@ -87,7 +107,9 @@ __attribute__((constructor)) static void begin(void) {
   if (!root) return;
   root_length = strlen(root);
   if ((text = getenv("SYNCLINE_DISK_FAIL_SYNC"))) fail_sync = strtoul(text, NULL, 10);
+  if ((text = getenv("SYNCLINE_DISK_FAIL_COUNT"))) fail_count = strtoul(text, NULL, 10);
   if ((text = getenv("SYNCLINE_DISK_SYNC_MS"))) sync_ms = strtoul(text, NULL, 10);
+  if ((text = getenv("SYNCLINE_DISK_DIE_AT"))) die_at = strtoul(text, NULL, 10);
   if (!path) return;
   journal = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (journal < 0) give_up("the journal cannot be opened");
@@ -99,11 +121,10 @@ static int open_and_record(const char *path, int flags, mode_t mode) {
   pthread_mutex_lock(&lock);
   int fd = syscall(SYS_openat, AT_FDCWD, path, flags, mode);
   int error = errno;
-  if (fd >= MAX_FDS) give_up("too many files are open");
   if (fd >= 0) {
     int32_t number = fd;
     uint8_t effects = (flags & O_CREAT ? 1 : 0) | (flags & O_TRUNC ? 2 : 0);
-    is_tracked[fd] = 1;
+    track(fd);
     record('O', &number, sizeof number, &effects, 1, below(path), strlen(below(path)));
   }
   pthread_mutex_unlock(&lock);
@@ -132,7 +153,7 @@ int close(int fd) {
   pthread_mutex_lock(&lock);
   int32_t number = fd;
   record('C', &number, sizeof number, NULL, 0, NULL, 0);
-  is_tracked[fd] = 0;
+  tracked_files[fd].inode = 0;
   int result = real(fd), error = errno;
   pthread_mutex_unlock(&lock);
   errno = error;
@@ -198,7 +219,7 @@ static int sync_and_record(int fd, int (*real)(int)) {
   record('B', &number, sizeof number, &count, sizeof count, NULL, 0);
   pthread_mutex_unlock(&lock);
   if (sync_ms > 0) usleep(sync_ms * 1000);
-  int fails = count == fail_sync;
+  int fails = fail_sync > 0 && count >= fail_sync && count < fail_sync + fail_count;
   int result = fails ? -1 : real(fd);
   int error = fails ? EIO : errno;
   uint8_t is_synced = result == 0;

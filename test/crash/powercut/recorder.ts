@@ -21,8 +21,12 @@ export interface RecorderOptions {
   readonly journal?: string
   /** the sync with this number, from 1, fails with EIO and syncs nothing */
   readonly failSync?: number
+  /** and so do those after it, this many in all; default 1 */
+  readonly failCount?: number
   /** how much longer each sync takes: whoever acknowledges before it has ended is found out */
   readonly syncMs?: number
+  /** the process is killed when it has made this many entries in the journal, from 1 */
+  readonly dieAt?: number
 }
 
 /** Compiles the recorder. */
@@ -34,16 +38,23 @@ export function compileRecorder(): void {
 }
 
 /** The environment of a process that is recorded. */
-export function recorderEnv({ directory, journal, failSync, syncMs }: RecorderOptions): Record<string, string> {
-  return {
-    LD_PRELOAD: library,
-    UV_USE_IO_URING: '0', // which no library sees
-    SYNCLINE_DISK_ROOT: directory,
-    ...(journal !== undefined && { SYNCLINE_DISK_JOURNAL: journal }),
-    ...(failSync !== undefined && { SYNCLINE_DISK_FAIL_SYNC: String(failSync) }),
-    ...(syncMs !== undefined && { SYNCLINE_DISK_SYNC_MS: String(syncMs) }),
-  }
+export function recorderEnv(options: RecorderOptions): Record<string, string> {
+  const given = Object.entries(variables).flatMap(([option, variable]) => {
+    const value = options[option as keyof typeof variables]
+    return value === undefined ? [] : [[variable, String(value)]]
+  })
+  // io_uring is what no library sees
+  return { LD_PRELOAD: library, UV_USE_IO_URING: '0', ...Object.fromEntries(given) }
 }
+
+const variables = {
+  directory: 'SYNCLINE_DISK_ROOT',
+  journal: 'SYNCLINE_DISK_JOURNAL',
+  failSync: 'SYNCLINE_DISK_FAIL_SYNC',
+  failCount: 'SYNCLINE_DISK_FAIL_COUNT',
+  syncMs: 'SYNCLINE_DISK_SYNC_MS',
+  dieAt: 'SYNCLINE_DISK_DIE_AT',
+} as const satisfies { readonly [option in keyof RecorderOptions]-?: string }
 
 /** How many bytes a journal has by now. */
 export function journalLength(journal: string): number {

@@ -46,6 +46,8 @@ export interface StoredDocument {
   readonly start: Head
   /** the records after `start`, in order, without a gap; those up to `basePosition` are in the base too, and serve resuming */
   readonly records: readonly LogRecord[]
+  /** epochs of documents of this name that were deleted; absent where there are none */
+  readonly deletedEpochs?: readonly string[]
 }
 
 /** What compaction puts in place of a document's records. */
@@ -84,11 +86,15 @@ export interface DocumentInfo {
  * One process has a log open at a time. `commit` is called by one committer, one call after the other.
  */
 export interface Log {
-  /** Reads a document; null where there is none. Throws `document_damaged` where its bytes are not what was written. */
+  /**
+   * Reads a document; null where there is none. Throws `document_damaged` where its bytes are not what was written,
+   * `document_deleted` where it was removed and not created anew.
+   */
   read(document: string): Promise<StoredDocument | null>
   /**
    * Makes all appends durable, or none: resolves after the disk has them, rejects where any of them is in doubt.
-   * Positions of a document follow its last record without a gap.
+   * Positions of a document follow its last record without a gap. Rejects with `document_deleted`, and changes nothing,
+   * where one of them was removed and not created anew.
    */
   commit(appends: readonly Append[]): Promise<void>
   /**
@@ -114,6 +120,21 @@ export interface Log {
     readonly after?: string
     readonly limit?: number
   }): Promise<DocumentInfo[]>
+  /**
+   * Deletes a document for good, with its history, as a whole or not at all; what is left is that it was. It may run
+   * beside commits of other documents, not beside one of its own.
+   *
+   * @param time ms since 1970
+   * @returns false where there is no such document
+   */
+  remove(document: string, time: number): Promise<boolean>
+  /**
+   * Lets a document that was removed begin anew, empty.
+   *
+   * @param epoch of the new document
+   * @returns false where there is no document of this name that was removed, and not created since
+   */
+  create(document: string, epoch: string): Promise<boolean>
   /** Closes the log; further calls reject. */
   close(): Promise<void>
 }

@@ -1,25 +1,40 @@
 import { mergeUpdates } from '../updates/index.js'
+import type { RowId } from './copy.js'
 
-/** Local edits as one update, and how many local changes it stands for. */
-interface Edits {
+/** A local change, or several that were stored as one. */
+export interface Edit {
   readonly update: Uint8Array
   readonly changes: number
+  /** the row of the local copy that has it, or null; edits that follow each other may share one */
+  row: RowId | null
+  /** the relay has it on disk */
+  saved: boolean
 }
 
-interface SentEdits extends Edits {
+/** A message on its way. */
+interface Sent {
   readonly seq: number
+  readonly edits: readonly Edit[]
+  /** it was a full difference: with it, the relay has all that was here */
+  readonly answer: boolean
+}
+
+/** What an ack covered. */
+export interface Acknowledged {
+  readonly edits: readonly Edit[]
+  readonly answered: boolean
 }
 
 /** Bytes of edits that are joined into one message: well below any relay's limit for an update. */
-const messageBytesMax = 1024 * 1024
+export const messageBytesMax = 1024 * 1024
 
 /** Messages on their way: beyond that edits gather, so that a slow relay gets fewer and larger updates. */
 const unacknowledgedMax = 64
 
 /** The local edits that the relay has not acknowledged: those that wait and those that were sent. */
 export class Outbox {
-  #waiting: Edits[] = []
-  #sent: SentEdits[] = []
+  #waiting: Edit[] = []
+  #sent: Sent[] = []
   #seq = 0
   #edits = 0
   #saved = 0
@@ -39,14 +54,34 @@ export class Outbox {
     return this.#waiting.length === 0 && this.#sent.length === 0
   }
 
-  add(update: Uint8Array): void {
-    this.#waiting.push({ update, changes: 1 })
-    this.#edits++
+  /** the edits that are not acknowledged, in order */
+  get unsaved(): Edit[] {
+    return this.#sent.flatMap((message) => message.edits).concat(this.#waiting)
+  }
+
+  /** the first of them */
+  get firstUnsaved(): Edit | undefined {
+    return this.#sent.find((message) => message.edits.length > 0)?.edits[0] ?? this.#waiting[0]
+  }
+
+  add(update: Uint8Array, changes: number, row: RowId | null): Edit {
+    const edit: Edit = { update, changes, row, saved: false }
+    this.#waiting.push(edit)
+    this.#edits += changes
+    return edit
+  }
+
+  /** Makes one of edits that are stored as one row, if none of them is on its way: a day's typing is a lot of them. */
+  squash(edits: readonly Edit[], update: Uint8Array, row: RowId): void {
+    const from = this.#waiting.indexOf(edits[0]!)
+    if (from < 0 || this.#waiting[from + edits.length - 1] !== edits.at(-1)) return
+    const changes = edits.reduce((sum, edit) => sum + edit.changes, 0)
+    this.#waiting.splice(from, edits.length, { update, changes, row, saved: false })
   }
 
   /** A new session: what was sent and not acknowledged waits again, before what came later. */
   restart(): void {
-    this.#waiting = [...this.#sent, ...this.#waiting]
+    this.#waiting = this.unsaved
     this.#sent = []
     this.#seq = 0
   }
@@ -59,26 +94,37 @@ export class Outbox {
       bytes += this.#waiting[count]!.update.length
       if (count > 0 && bytes > messageBytesMax) break
     }
-    const taken = this.#waiting.splice(0, count)
-    return this.#send(mergeUpdates(taken.map((edits) => edits.update)), taken)
+    const edits = this.#waiting.splice(0, count)
+    return this.#send(mergeUpdates(edits.map((edit) => edit.update)), edits, false)
   }
 
   /** Sends a full difference, which covers everything that was edited so far. */
   answer(difference: Uint8Array): { seq: number; update: Uint8Array } {
-    const covered = [...this.#sent, ...this.#waiting]
+    const covered = this.unsaved
     this.#sent = []
     this.#waiting = []
-    return this.#send(difference, covered)
+    return this.#send(difference, covered, true)
   }
 
   /** The relay has everything up to `seq` on disk. */
-  acknowledge(seq: number): void {
-    while (this.#sent.length > 0 && this.#sent[0]!.seq <= seq) this.#saved += this.#sent.shift()!.changes
+  acknowledge(seq: number): Acknowledged {
+    const edits: Edit[] = []
+    let answered = false
+    while (this.#sent.length > 0 && this.#sent[0]!.seq <= seq) {
+      const message = this.#sent.shift()!
+      answered ||= message.answer
+      for (const edit of message.edits) {
+        edit.saved = true
+        this.#saved += edit.changes
+        edits.push(edit)
+      }
+    }
+    return { edits, answered }
   }
 
-  #send(update: Uint8Array, covered: readonly Edits[]): { seq: number; update: Uint8Array } {
+  #send(update: Uint8Array, edits: readonly Edit[], answer: boolean): { seq: number; update: Uint8Array } {
     const seq = ++this.#seq
-    this.#sent.push({ seq, update, changes: covered.reduce((sum, edits) => sum + edits.changes, 0) })
+    this.#sent.push({ seq, edits, answer })
     return { seq, update }
   }
 }

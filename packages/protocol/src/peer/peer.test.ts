@@ -18,6 +18,7 @@ class Story {
   })
 
   constructor() {
+    this.step({ type: 'loaded', copy: null })
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin !== 'relay') this.step({ type: 'edited', update })
     })

@@ -2,6 +2,8 @@ import type { LogPoint } from '../log/port.js'
 import type { Access, SessionReply } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
 import { emptyStateVector, hashStateVector } from '../updates/index.js'
+import type { LocalCopy } from './copy.js'
+import { CopyQueue, packBytesMin } from './copyQueue.js'
 import { Outbox } from './outbox.js'
 import type { PeerEffect, PeerInput, PeerState, PeerView, Replica } from './types.js'
 
@@ -10,14 +12,16 @@ type Reply<Type extends SessionReply['type']> = Extract<SessionReply, { type: Ty
 /**
  * The client's side of one document: takes what happens, returns what to do.
  *
- * Invariants: nothing is sent before the relay has spoken (`opened`). An edit is pending until an ack covers it. The
- * resume point never claims more than was applied here: it moves only with messages that bring everything up to it.
+ * Invariants: nothing is opened before the local copy has been read, and nothing is sent before the relay has spoken
+ * (`opened`). An edit is pending until an ack covers it. The resume point never claims more than was applied here: it
+ * moves only with messages that bring everything up to it.
  */
 export class Peer implements PeerView {
   readonly name: string
   readonly #replica: Replica
   readonly #outbox = new Outbox()
-  #state: PeerState = { at: 'offline' }
+  readonly #copy: CopyQueue
+  #state: PeerState = { at: 'loading', connected: false }
   #access: Access = 'write'
   #resume: LogPoint | null = null
   /** the epoch of this session; its positions count once it is synced */
@@ -25,9 +29,11 @@ export class Peer implements PeerView {
   #digestAsked = false
   #effects: PeerEffect[] = []
 
-  constructor(name: string, replica: Replica) {
+  /** @param packBytes rows of the local copy are packed into one when they have grown by so much; tests want less */
+  constructor(name: string, replica: Replica, packBytes: number = packBytesMin) {
     this.name = name
     this.#replica = replica
+    this.#copy = new CopyQueue(packBytes)
   }
 
   get state(): PeerState {
@@ -54,8 +60,18 @@ export class Peer implements PeerView {
     return this.#resume
   }
 
+  get kept(): number {
+    return this.#copy.kept
+  }
+
+  get writing(): boolean {
+    return this.#copy.busy
+  }
+
   step(input: PeerInput): PeerEffect[] {
     this.#handle(input)
+    // what was edited waits for the end of its turn
+    if (input.type !== 'edited') this.#write()
     const effects = this.#effects
     this.#effects = []
     return effects
@@ -63,14 +79,25 @@ export class Peer implements PeerView {
 
   #handle(input: PeerInput): void {
     switch (input.type) {
+      case 'loaded':
+        return this.#loaded(input.copy)
+      case 'written':
+        this.#copy.written(input.rows, this.#outbox)
+        return this.#changed()
+      case 'writeFailed':
+        if (input.lost) this.#copy.forgo()
+        else this.#copy.failed()
+        return this.#changed()
+      case 'retryWrite':
+        return this.#copy.retry()
       case 'connected':
-        return this.#open()
+        return this.#connected()
       case 'disconnected':
         return this.#goOffline()
       case 'received':
         return this.#receive(input.reply)
       case 'edited':
-        this.#outbox.add(input.update)
+        this.#copy.edited(this.#outbox.add(input.update, 1, null))
         return this.#changed()
       case 'flushed':
         return this.#flush()
@@ -95,8 +122,24 @@ export class Peer implements PeerView {
     return this.#state.at === 'refused' || this.#state.at === 'closed'
   }
 
+  /** The copy may come late, where reading it took too long: then it only adds to what is here. */
+  #loaded(copy: LocalCopy | null): void {
+    if (copy) this.#copy.attach(copy, this.#outbox)
+    else this.#copy.forgo()
+    if (this.#state.at !== 'loading') return copy ? this.#flush() : undefined
+    const { connected } = this.#state
+    this.#resume = copy?.resume ?? null
+    this.#epoch = copy?.epoch ?? ''
+    this.#enter({ at: 'offline' })
+    if (connected) this.#open()
+  }
+
+  #connected(): void {
+    if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }
+    else if (!this.#ended) this.#open()
+  }
+
   #open(): void {
-    if (this.#ended) return
     this.#outbox.restart()
     this.#digestAsked = false
     this.#enter({ at: 'opening' })
@@ -105,18 +148,20 @@ export class Peer implements PeerView {
   }
 
   #goOffline(): void {
-    if (this.#ended || this.#state.at === 'offline') return
+    if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: false }
+    if (this.#isAway) return
     this.#enter({ at: 'offline' })
     this.#effects.push({ type: 'forgetAwareness' })
   }
 
   #receive(reply: SessionReply): void {
-    if (this.#ended || this.#state.at === 'offline') return
+    // a session can be refused before it was opened: by whoever has no version in common with the relay
+    if (this.#isAway && !(this.#state.at === 'loading' && reply.type === 'closed')) return
     switch (reply.type) {
       case 'opened':
         return this.#opened(reply)
       case 'update':
-        this.#effects.push({ type: 'apply', update: reply.update })
+        this.#apply(reply.update)
         return this.#moveTo(reply)
       case 'synced':
         return this.#synced(reply)
@@ -141,6 +186,7 @@ export class Peer implements PeerView {
   #opened({ point, stateVector, access }: Reply<'opened'>): void {
     if (this.#state.at !== 'opening') return
     this.#epoch = point.epoch
+    this.#copy.enter(point.epoch)
     this.#access = access
     this.#enter({ at: 'syncing' })
     this.#effects.push({ type: 'announceAwareness' })
@@ -165,21 +211,29 @@ export class Peer implements PeerView {
     // the digest told that this replica differs: nothing here may be called synced until the exchange has healed it
     this.#digestAsked = false
     this.#resume = null
+    this.#copy.distrust()
     this.#enter({ at: 'syncing' })
     this.#answer(stateVector, true)
   }
 
   #synced(reply: Reply<'synced'>): void {
-    if (reply.update) this.#effects.push({ type: 'apply', update: reply.update })
+    if (reply.update) this.#apply(reply.update)
+    // a reader has nobody to give what a relay has lost: it is not waited for
+    if (this.#access === 'read') this.#copy.exchanged(this.#outbox)
     this.#enter({ at: 'live' })
     this.#moveTo(reply)
   }
 
   #acknowledged(reply: Reply<'ack'>): void {
-    this.#outbox.acknowledge(reply.seq)
+    this.#copy.acknowledged(this.#outbox.acknowledge(reply.seq), this.#outbox)
     this.#moveTo(reply)
     this.#changed()
     this.#flush()
+  }
+
+  #apply(update: Uint8Array): void {
+    this.#copy.received(update)
+    this.#effects.push({ type: 'apply', update })
   }
 
   #moveTo({ position, chain }: { readonly position: number; readonly chain: number }): void {
@@ -191,6 +245,12 @@ export class Peer implements PeerView {
     for (let message = this.#outbox.next(); message !== null; message = this.#outbox.next()) {
       this.#effects.push({ type: 'send', request: { type: 'update', answer: false, ...message } })
     }
+  }
+
+  #write(): void {
+    if (this.#state.at === 'closed') return
+    const write = this.#copy.next(this.#outbox, this.#replica, this.#resume)
+    if (write) this.#effects.push({ type: 'write', write })
   }
 
   #askDigest(): void {
@@ -211,6 +271,11 @@ export class Peer implements PeerView {
       this.#effects.push({ type: 'send', request: { type: 'close' } })
     }
     this.#enter({ at: 'closed' })
+  }
+
+  /** No session, and none on its way. */
+  get #isAway(): boolean {
+    return this.#ended || this.#state.at === 'loading' || this.#state.at === 'offline'
   }
 
   #enter(state: PeerState): void {

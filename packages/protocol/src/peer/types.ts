@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
+import type { CopyWrite, LocalCopy, RowId } from './copy.js'
 
 /** The document that a Peer keeps in sync: a Y.Doc behind three functions. */
 export interface Replica {
@@ -12,6 +13,8 @@ export interface Replica {
 
 /** Where a Peer stands with the relay: one state, never two booleans. */
 export type PeerState =
+  /** the local copy is being read: nothing is opened before, also where a connection is there */
+  | { readonly at: 'loading'; readonly connected: boolean }
   /** no connection */
   | { readonly at: 'offline' }
   /** `open` is sent, the relay has not spoken */
@@ -27,6 +30,17 @@ export type PeerState =
 
 /** What happens to a Peer. */
 export type PeerInput =
+  /**
+   * The local copy was read and is in the replica; null where there is none, or none yet: another one may follow. Edits
+   * that were made before are kept.
+   */
+  | { readonly type: 'loaded'; readonly copy: LocalCopy | null }
+  /** the write that was asked for is on disk; its rows have these ids */
+  | { readonly type: 'written'; readonly rows: readonly RowId[] }
+  /** it is not; where the copy is `lost`, `loaded` tells when there is another one */
+  | { readonly type: 'writeFailed'; readonly lost: boolean }
+  /** the store that could not write is worth another try */
+  | { readonly type: 'retryWrite' }
   /** the connection is welcomed */
   | { readonly type: 'connected' }
   /** the connection is gone */
@@ -46,6 +60,8 @@ export type PeerInput =
 /** What a Peer wants done. */
 export type PeerEffect =
   | { readonly type: 'send'; readonly request: SessionRequest }
+  /** to the local copy; there is no other one before the answer: `written` or `writeFailed` */
+  | { readonly type: 'write'; readonly write: CopyWrite }
   /** integrate into the replica, with an origin that does not come back as `edited` */
   | { readonly type: 'apply'; readonly update: Uint8Array }
   | { readonly type: 'applyAwareness'; readonly update: Uint8Array }
@@ -64,5 +80,9 @@ export interface PeerView {
   /** local changes ever, and how many of them are acknowledged: `saved()` waits for the second to reach the first */
   readonly edits: number
   readonly saved: number
+  /** the first so many of them are in the local copy; 0 where there is none */
+  readonly kept: number
+  /** the local copy is being read, or written */
+  readonly writing: boolean
   readonly resume: LogPoint | null
 }

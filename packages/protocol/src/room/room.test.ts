@@ -226,7 +226,7 @@ describe('coming back', () => {
       epoch: '00000000000000cc',
       base: null,
       basePosition: 0,
-      baseChain: 0,
+      start: { position: 0, chain: 0 },
       records: story.records,
     }
     const again = new Story()
@@ -238,6 +238,138 @@ describe('coming back', () => {
     again.update(1, ann.type('2'), true)
     again.commit()
     expect(again.records[0]).toMatchObject({ position: 3 })
+  })
+})
+
+describe('compaction', () => {
+  const epoch = '00000000000000aa'
+  const collected = (doc: Y.Doc) => {
+    const copy = new Y.Doc()
+    Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
+    return Y.encodeStateAsUpdate(copy)
+  }
+  const headAt = (position: number) => ({ position, chain: story.records[position - 1]?.chain ?? 0 })
+  const joined = (session: number, from = story) => {
+    from.join(session)
+    const synced = from.heard(session).find((reply) => reply.type === 'synced')
+    return synced?.type === 'synced' ? synced.update! : new Uint8Array()
+  }
+  let ann: ReturnType<typeof typist>
+  beforeEach(() => {
+    ann = typist(1)
+    story.join(1)
+    story.update(1, ann.type('x'.repeat(500)), true)
+    story.commit()
+    const before = Y.encodeStateVector(ann.doc)
+    ann.doc.getText('t').delete(0, 500)
+    ann.doc.getText('t').insert(0, 'kept')
+    story.update(1, Y.encodeStateAsUpdate(ann.doc, before))
+    story.commit()
+    story.heard(1)
+  })
+
+  test('serves joiners the smaller base, and what came after it; sessions are told nothing', () => {
+    const base = collected(ann.doc)
+    const larger = joined(2).length
+    expect(base.length).toBeLessThan(larger / 2)
+    story.update(1, ann.type(' and on'))
+    story.commit()
+    story.effects = []
+    story.step({ type: 'compacted', base, position: 2 })
+    expect(story.effects).toEqual([])
+    const update = joined(3)
+    expect(update.length).toBeLessThan(larger / 2)
+    expect(textOf(update)).toBe('kept and on')
+    story.update(1, ann.type(' and on'))
+    story.commit()
+    expect(textOf(joined(4))).toBe('kept and on and on')
+  })
+
+  test('changes nothing of what is known: what was typed before is a duplicate, resume points hold', () => {
+    const all = Y.encodeStateAsUpdate(ann.doc)
+    story.step({ type: 'compacted', base: collected(ann.doc), position: 2 })
+    story.update(1, all)
+    expect(story.heard(1)).toMatchObject([{ type: 'ack', seq: 3 }])
+    expect(story.begin()).toBe(false)
+    story.join(2, { resume: { epoch, ...headAt(1) } })
+    const [opened, synced] = story.heard(2)
+    expect(opened).toMatchObject({ stateVector: null })
+    expect(synced).toMatchObject({ type: 'synced', position: 2, update: expect.any(Uint8Array) })
+  })
+
+  test('of more than the sessions know of yet waits for the next time', () => {
+    const update = ann.type('!')
+    story.update(1, update)
+    story.begin()
+    story.step({ type: 'compacted', base: collected(ann.doc), position: 3 })
+    expect(textOf(joined(2))).toBe('kept')
+    story.finish()
+    expect(textOf(joined(3))).toBe('kept!')
+  })
+
+  test('of so long ago that records after it have left memory is of no use, and does no harm', () => {
+    const base = collected(ann.doc)
+    for (let i = 0; i < 30; i++) {
+      story.update(1, ann.type('.'))
+      story.commit()
+    }
+    story.step({ type: 'compacted', base, position: 2 })
+    expect(textOf(joined(2))).toBe(`kept${'.'.repeat(30)}`)
+  })
+
+  test('makes room in a document that was at its limit', () => {
+    story.update(1, ann.type('y'.repeat(9_000)))
+    story.commit()
+    const before = Y.encodeStateVector(ann.doc)
+    ann.doc.getText('t').delete(0, 9_000)
+    story.update(1, Y.encodeStateAsUpdate(ann.doc, before))
+    story.commit()
+    story.step({ type: 'compacted', base: collected(ann.doc), position: 4 })
+    story.heard(1)
+    story.update(1, ann.type('z'.repeat(9_000)))
+    story.commit()
+    expect(story.types(1)).toEqual(['ack'])
+  })
+
+  test('on disk leaves records that confirm the resume points of those who were away', () => {
+    for (let i = 0; i < 4; i++) {
+      story.update(1, ann.type(String(i)))
+      story.commit()
+    }
+    const base = new Y.Doc()
+    for (const { runs } of story.records.slice(0, 4)) Y.applyUpdate(base, runs[0]!.update)
+    const again = new Story()
+    const stored = {
+      epoch,
+      base: Y.encodeStateAsUpdate(base),
+      basePosition: 4,
+      start: headAt(2),
+      records: story.records.slice(2),
+    }
+    again.step({ type: 'loaded', stored, epoch: 'ffffffffffffffff' })
+    expect(textOf(joined(1, again))).toBe('kept0123')
+    for (const [session, position, expected] of [
+      [2, 2, '0123'],
+      [3, 3, '123'],
+      [4, 5, '3'],
+    ] as const) {
+      again.join(session, { resume: { epoch, ...headAt(position) } })
+      const [opened, synced] = again.heard(session)
+      expect(opened).toMatchObject({ stateVector: null, point: { epoch, ...headAt(6) } })
+      const known = story.records.slice(0, position).map(({ runs }) => runs[0]!.update)
+      const text = textOf(...known, synced?.type === 'synced' ? synced.update : null)
+      expect(text.slice(-expected.length)).toBe(expected)
+      expect(text).toBe('kept0123')
+    }
+    again.join(5, { resume: { epoch, ...headAt(1) } })
+    expect(again.heard(5)[0]).toMatchObject({ type: 'opened', stateVector: expect.any(Uint8Array) })
+    // nothing is known twice, nothing is missing
+    again.update(5, Y.encodeStateAsUpdate(ann.doc), true)
+    expect(again.begin()).toBe(false)
+    again.update(5, ann.type('4'))
+    again.commit()
+    expect(again.records).toMatchObject([{ position: 7 }])
+    expect(textOf(joined(6, again))).toBe('kept01234')
   })
 })
 

@@ -12,13 +12,14 @@ import {
   Coverage,
   differenceFrom,
   hashStateVector,
+  isCovered,
   mergeUpdates,
 } from '../updates/index.js'
 import { AwarenessOutbox } from './awarenessOutbox.js'
 import { Content } from './content.js'
 import { CommitQueue } from './queue.js'
 import { Session } from './session.js'
-import type { RoomEffect, RoomInput, SessionId } from './types.js'
+import type { RoomEffect, RoomInput, SessionId, SessionProfile } from './types.js'
 
 type Request<Type extends SessionRequest['type']> = Extract<SessionRequest, { type: Type }>
 
@@ -37,7 +38,12 @@ export class Room {
   readonly #queue = new CommitQueue()
   readonly #awareness: AwarenessTable
   readonly #awarenessOutbox: AwarenessOutbox
+  /** there is no room for edits */
+  #isReadOnly = false
+  /** sessions that would write, and were opened for reading meanwhile */
+  readonly #withheld = new Set<SessionId>()
   #epoch = ''
+  #deletedEpochs: ReadonlySet<string> = new Set()
   #content: Content
   #effects: RoomEffect[] = []
 
@@ -81,6 +87,8 @@ export class Room {
         return this.#finishCommit()
       case 'compacted':
         return this.#content.replaceBase(input.base, input.position)
+      case 'readOnly':
+        return this.#setReadOnly(input.readOnly)
       case 'congested':
         this.#sessions.get(input.session)?.congest()
         return
@@ -95,6 +103,7 @@ export class Room {
 
   #load({ stored, epoch }: Extract<RoomInput, { type: 'loaded' }>): void {
     this.#epoch = stored?.epoch ?? epoch
+    this.#deletedEpochs = new Set(stored?.deletedEpochs)
     this.#content = new Content(stored, this.#limits)
     if (stored?.base) this.#coverage.add(stored.base)
     for (const { position, runs } of stored?.records ?? []) {
@@ -103,9 +112,26 @@ export class Room {
     }
   }
 
-  #join({ session: id, profile, request }: Extract<RoomInput, { type: 'joined' }>): void {
+  /** Whoever was opened for reading may open for writing now. */
+  #setReadOnly(readOnly: boolean): void {
+    this.#isReadOnly = readOnly
+    if (readOnly) return
+    for (const id of this.#withheld) this.#end(id, 'disk_full', true, 'There is room again')
+  }
+
+  /** Clients that know of access keep their edits to themselves where they may not write; those of dialects don't. */
+  #profileNow(id: SessionId, profile: SessionProfile): SessionProfile {
+    if (!this.#isReadOnly || profile.access === 'read' || profile.echo) return profile
+    this.#withheld.add(id)
+    return { ...profile, access: 'read' }
+  }
+
+  #join({ session: id, profile: granted, request }: Extract<RoomInput, { type: 'joined' }>): void {
     const { resume, stateVector } = request
+    // its replica is of another document, which is not to come back by accident
+    if (resume !== null && this.#deletedEpochs.has(resume.epoch)) throw new SynclineError('document_deleted')
     if (resume === null) assertStateVector(stateVector, this.#limits.stateVectorClientsMax)
+    const profile = this.#profileNow(id, granted)
     const confirmed = resume !== null && resume.epoch === this.#epoch && this.#content.confirms(resume)
     const session = new Session(id, profile, { answerOwed: !confirmed && profile.access === 'write' })
     this.#sessions.set(id, session)
@@ -153,6 +179,7 @@ export class Room {
     if (session.profile.access === 'read') throw new SynclineError('read_only')
     // covered by the full difference that this session was asked for and has not sent yet
     if (session.answerOwed && !answer) return
+    if (this.#isReadOnly && !isCovered(this.#coverage, update, this.#limits)) throw new SynclineError('disk_full')
     this.#assertSpace(update)
     const admission = admitUpdate(this.#coverage, update, this.#limits)
     if (admission.update)
@@ -276,6 +303,7 @@ export class Room {
   }
 
   #leave(id: SessionId): void {
+    this.#withheld.delete(id)
     if (!this.#sessions.delete(id)) return
     this.#effects.push({ type: 'end', session: id })
     this.#awarenessOutbox.add(null, this.#awareness.drop(id))
@@ -293,6 +321,7 @@ export class Room {
   }
 
   #end(id: SessionId, code: ErrorCode, retry: boolean, reason: string = errorCodes[code]): void {
+    this.#withheld.delete(id)
     const type = this.#sessions.delete(id) ? 'closed' : 'refused'
     this.#effects.push({ type: 'send', to: [id], message: { type, code, reason, retry } }, { type: 'end', session: id })
     this.#awarenessOutbox.add(null, this.#awareness.drop(id))
@@ -307,4 +336,4 @@ export class Room {
   }
 }
 
-const retryable: ReadonlySet<ErrorCode> = new Set(['too_many_resyncs'])
+const retryable: ReadonlySet<ErrorCode> = new Set(['too_many_resyncs', 'disk_full'])

@@ -39,6 +39,8 @@ export type RoomInput =
   | { readonly type: 'committed'; readonly now: number }
   /** the log has a new base that goes up to a position; it is of no consequence to sessions, and serves joiners */
   | { readonly type: 'compacted'; readonly base: Uint8Array; readonly position: number }
+  /** there is no room for edits, or there is again */
+  | { readonly type: 'readOnly'; readonly readOnly: boolean; readonly now: number }
   /** the session's socket is above its high-water mark: hold back what can wait */
   | { readonly type: 'congested'; readonly session: SessionId }
   /** the socket has drained */

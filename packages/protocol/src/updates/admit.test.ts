@@ -123,6 +123,13 @@ describe('sections of several clients', () => {
     expect(new Log().offer(update)).toEqual({ update: plain(update), complete: true })
   })
 
+  test('may refer to what comes right before a hole', () => {
+    // 9:0 stands before 4:0, after which 4:1 is missing
+    const [nine, four] = ['01 09 00 44 04 00 01 61', '04 00 04 01 01 74 01 61']
+    const taken = plain(`02 ${nine} 01 ${four} 00`)
+    expect(new Log().offer(`02 ${nine} 03 ${four} 0a 01 84 04 01 01 61 00`)).toEqual({ update: taken, complete: false })
+  })
+
   test('that refer to each other in a circle are left out, and those that build on them', () => {
     const circle = `${section('09', '00', '04 00')} ${section('04', '00', '09 00')}`
     expect(new Log().offer(`02 ${circle} 00`)).toEqual({ update: null, complete: false })

@@ -105,6 +105,8 @@ class Section {
    */
   advance(clock: (client: number) => number): Reference | null {
     for (let run = this.#current(); run !== undefined; run = this.#current()) {
+      // a hole after what is needed is no concern of the section that waits for it
+      if (this.clock > this.needed) return null
       if (this.#next > this.clock) return { client: run.client, clock: this.#next - 1 }
       cursor.open(run.bytes, this.#at)
       while (this.#next < run.end) {

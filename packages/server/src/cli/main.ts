@@ -3,6 +3,7 @@ import { SynclineError } from '@syncline/protocol'
 import { CommanderError } from 'commander'
 import { createProgram, type ServeOptions } from './options.js'
 import { type Serving, serve } from './serve.js'
+import { printable } from './terminal.js'
 
 const exitFailed = 1
 const exitUsage = 2
@@ -47,7 +48,7 @@ function report(error: unknown): number {
   // commander has said it already
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage
   const { code, message } = errorOf(error)
-  process.stderr.write(`syncline: ${code}: ${message}\n`)
+  process.stderr.write(`syncline: ${code}: ${printable(message)}\n`)
   return code === 'invalid_option' ? exitUsage : exitFailed
 }
 

@@ -12,6 +12,8 @@ describe('the options of serve', () => {
       logLevel: 'info',
       static: null,
       allowOrigins: [],
+      keepHistory: [],
+      diskReserve: null,
     })
   })
 
@@ -26,10 +28,21 @@ describe('the options of serve', () => {
     [{ logLevel: 'verbose' }, '--log-level'],
     [{ static: '' }, '--static'],
     [{ allowOrigin: ['https://app.test/path'] }, '--allow-origin'],
+    [{ keepHistory: ['notes/*', ''] }, '--keep-history'],
+    [{ diskReserve: '1 GB' }, '--disk-reserve'],
   ])('%j is refused, and the flag is named', (wrong, flag) => {
     expect(() => parseServeOptions({ ...given, ...wrong })).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(flag) }),
     )
+  })
+
+  test.each([
+    ['500000000', 500_000_000],
+    ['512MiB', 512 * 2 ** 20],
+    ['2GiB', 2 ** 31],
+    ['0', 0],
+  ])('a reserve of %s is %d bytes', (diskReserve, bytes) => {
+    expect(parseServeOptions({ ...given, diskReserve }).diskReserve).toBe(bytes)
   })
 
   test('an address that others reach has to be asked for', () => {

@@ -1,11 +1,17 @@
 import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { z } from 'zod'
 import { type LogLevel, logLevels } from '../logger.js'
 import { isOrigin } from '../upgrade.js'
 import { version } from '../version.js'
+import { addBackup } from './backup.js'
+import { addCheck } from './check.js'
+import { addDoc } from './doc/command.js'
+import { addMovingIn } from './import.js'
+import { collectList, setting } from './setting.js'
+import { addStatus } from './status.js'
 
 /** What `syncline serve` was asked for. */
 export interface ServeOptions {
@@ -16,6 +22,10 @@ export interface ServeOptions {
   /** a directory of static files, or null */
   readonly static: string | null
   readonly allowOrigins: readonly string[]
+  /** patterns of names of documents */
+  readonly keepHistory: readonly string[]
+  /** bytes to leave free on the disk, or null for the default */
+  readonly diskReserve: number | null
 }
 
 const serveSchema = z
@@ -39,6 +49,13 @@ const serveSchema = z
           ),
       )
       .default([]),
+    keepHistory: z.array(z.string().min(1, 'expected a pattern of names such as notes/*')).default([]),
+    diskReserve: z
+      .string()
+      .regex(/^\d{1,9}(KiB|MiB|GiB)?$/, 'expected bytes, such as 500000000, 512MiB or 2GiB')
+      .transform(bytesOf)
+      .nullable()
+      .default(null),
     auth: z.literal('none', 'expected none').optional(),
   })
   .refine(({ host, auth }) => auth === 'none' || isLoopback(host), {
@@ -67,12 +84,31 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     .addOption(setting('static', '<directory>', 'also serve the files of a web application'))
     .addOption(
       setting('allow-origin', '<origin>', 'let pages of this origin connect; repeatable, * is everyone').argParser(
-        (origin: string, origins: string[] | undefined) => [...(origins ?? []), ...origin.split(',')],
+        collectList,
+      ),
+    )
+    .addOption(
+      setting(
+        'keep-history',
+        '<pattern>',
+        'keep every change of documents with such names; repeatable, * stands for any characters',
+      ).argParser(collectList),
+    )
+    .addOption(
+      setting(
+        'disk-reserve',
+        '<bytes>',
+        'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
       ),
     )
     .addOption(setting('auth', '<kind>', 'none: let everyone read and write, also from other machines'))
     .exitOverride()
     .action((given) => serve(parseServeOptions(given)))
+  addDoc(program)
+  addMovingIn(program)
+  addCheck(program)
+  addBackup(program)
+  addStatus(program)
   return program
 }
 
@@ -88,10 +124,9 @@ export function parseServeOptions(given: unknown): ServeOptions {
   return { ...options, allowOrigins }
 }
 
-// each flag has its environment variable: --log-level and SYNCLINE_LOG_LEVEL
-function setting(name: string, value: string, description: string): Option {
-  const variable = `SYNCLINE_${name.replaceAll('-', '_').toUpperCase()}`
-  return new Option(`--${name} ${value}`, description).env(variable)
+function bytesOf(text: string): number {
+  const unit = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[text.slice(-3)] ?? 1
+  return Number.parseInt(text, 10) * unit
 }
 
 function describe({ path, message }: z.core.$ZodIssue): string {

@@ -120,6 +120,7 @@ const retryStatuses: { readonly [code in ErrorCode]?: number } = {
   shutting_down: 1001,
   internal: 1011,
   storage_failed: 4503,
+  disk_full: 4507,
 }
 
 function translate(reply: SessionReply): Uint8Array[] {

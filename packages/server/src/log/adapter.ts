@@ -3,8 +3,14 @@ import { type Append, assertDocumentName, type Log, SynclineError } from '@syncl
 /** What a log's `list` takes. */
 export type ListOptions = NonNullable<Parameters<Log['list']>[0]>
 
+/** What a log's `history` takes. */
+export type HistoryOptions = NonNullable<Parameters<Log['history']>[1]>
+
 /** Documents that a listing without a limit gives. */
 export const listLimitDefault = 1_000
+
+/** Records that a history without a limit gives. */
+export const historyLimitDefault = 1_000
 
 /** Refuses a name that a log could not give back; how long it may be is not the log's business. */
 export function assertStorableName(document: string): void {
@@ -37,4 +43,13 @@ export function headsAfter(appends: readonly Append[], headOf: (document: string
  */
 export function storageFailed(fact: string, cause: unknown): SynclineError {
   return Object.assign(new SynclineError('storage_failed', fact), { cause })
+}
+
+/** What reading threw, as an error with a code. */
+export function readError(error: unknown): SynclineError {
+  if (error instanceof SynclineError) return error
+  if ((error as { code?: unknown }).code === 'LEVEL_CORRUPTION') {
+    return Object.assign(new SynclineError('document_damaged', 'LevelDB found damage in its files'), { cause: error })
+  }
+  return storageFailed('The document cannot be read', error)
 }

@@ -16,23 +16,28 @@ const unfinishedMark = '.new-'
  * Opens the database in a data directory, and creates both where they are missing. When it resolves, the database is
  * on disk, it could be opened from there, and it has a format that this version knows.
  *
+ * @param format `repair`: a format that is damaged or missing is written anew
  * @throws SynclineError `data_in_use`, `unknown_format`, `document_damaged`, `storage_failed`
  */
-export async function openDatabase(directory: string): Promise<Database> {
+export async function openDatabase(directory: string, format: 'check' | 'repair' = 'check'): Promise<Database> {
   const location = join(resolve(directory), 'log')
   try {
     await makeDirectory(dirname(location))
     if (!(await exists(join(location, 'CURRENT')))) await createDatabase(location)
-    return await openExisting(location)
+    return await openExisting(location, format)
   } catch (error) {
     throw openError(error, location)
   }
 }
 
-async function openExisting(location: string): Promise<Database> {
+async function openExisting(location: string, whatFormat: 'check' | 'repair'): Promise<Database> {
   const database: Database = new Level(location, encodings)
   await database.open({ createIfMissing: false })
   try {
+    // LevelDB has named its new manifest in CURRENT, but left that to chance: after a power cut the old one would count,
+    // without what was recovered from a file that nobody had synced
+    await sync(location)
+    if (whatFormat === 'repair') await repairFormat(database)
     const format = await database.get(formatKey)
     if (format === undefined) throw new SynclineError('storage_failed', `${location} is not a log of Syncline`)
     assertFormat(format)
@@ -44,18 +49,22 @@ async function openExisting(location: string): Promise<Database> {
   }
 }
 
+async function repairFormat(database: Database): Promise<void> {
+  const format = await database.get(formatKey)
+  try {
+    if (format !== undefined) return assertFormat(format)
+  } catch (error) {
+    if (error instanceof SynclineError && error.code !== 'document_damaged') throw error
+  }
+  await database.put(formatKey, encodeFormat(), { sync: true })
+}
+
 /**
  * LevelDB syncs neither its first manifest nor the directory, so that a power cut can leave a new database which never
  * opens. It is made beside its place, synced, and moved there whole.
  */
 async function createDatabase(location: string): Promise<void> {
-  const unfinished = await mkdtemp(location + unfinishedMark)
-  const database: Database = new Level(unfinished, encodings)
-  await database.open()
-  await database.put(formatKey, encodeFormat(), { sync: true })
-  await database.close()
-  for (const name of await readdir(unfinished)) await sync(join(unfinished, name))
-  await sync(unfinished)
+  const unfinished = await makeUnfinished(location, async () => {})
   try {
     await rename(unfinished, location)
   } catch (error) {
@@ -64,6 +73,48 @@ async function createDatabase(location: string): Promise<void> {
     await rm(unfinished, { recursive: true })
   }
   await sync(dirname(location))
+}
+
+/**
+ * Makes the database of a data directory that has none, with something in it: there is all of it, or none.
+ *
+ * @param fill writes with fsync in the end
+ * @throws SynclineError `storage_failed`, `not_empty`, and what `fill` throws
+ */
+export async function buildDatabase(directory: string, fill: (database: Database) => Promise<void>): Promise<void> {
+  const location = join(resolve(directory), 'log')
+  try {
+    const unfinished = await makeUnfinished(location, fill)
+    await rename(unfinished, location)
+    await sync(dirname(location))
+  } catch (error) {
+    throw (await exists(join(location, 'CURRENT')))
+      ? new SynclineError('not_empty', location)
+      : openError(error, location)
+  }
+}
+
+async function makeUnfinished(location: string, fill: (database: Database) => Promise<void>): Promise<string> {
+  const unfinished = await mkdtemp(location + unfinishedMark)
+  const database: Database = new Level(unfinished, encodings)
+  try {
+    await database.open()
+    await database.put(formatKey, encodeFormat(), { sync: true })
+    await fill(database)
+    await database.close()
+    for (const name of await readdir(unfinished)) await sync(join(unfinished, name))
+    await sync(unfinished)
+    return unfinished
+  } catch (error) {
+    await database.close()
+    await rm(unfinished, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Whether an entry of a data directory is what an interruption left of a database that was being made. */
+export function isUnfinished(name: string): boolean {
+  return name.startsWith(`log${unfinishedMark}`)
 }
 
 /** What a power cut left of a database that was being made. */
@@ -75,13 +126,15 @@ async function removeUnfinished(location: string): Promise<void> {
   }
 }
 
-async function makeDirectory(directory: string): Promise<void> {
+/** Makes a directory that its owner alone can read, where it is missing, so that a power cut leaves it there. */
+export async function makeDirectory(directory: string): Promise<void> {
   const first = await mkdir(directory, { recursive: true, mode: 0o700 })
   if (first === undefined) return
   for (let made = directory; made.length >= first.length; made = dirname(made)) await sync(dirname(made))
 }
 
-async function sync(path: string): Promise<void> {
+/** Makes the bytes of a file, or the names in a directory, durable. */
+export async function sync(path: string): Promise<void> {
   if (process.platform === 'win32') return // which opens no directories, and no files to sync them read-only
   const handle = await open(path, 'r')
   try {
@@ -91,7 +144,8 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is anything at a path. */
+export async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

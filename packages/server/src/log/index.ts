@@ -1,2 +1,3 @@
+export type { BackupFile, BackupManifest } from './backup.js'
 export { type LevelLog, openLevelLog } from './level.js'
 export { MemoryLog } from './memory.js'

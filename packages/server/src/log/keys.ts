@@ -9,7 +9,8 @@ const positionBytes = 8
 const partBytes = 4
 const partMax = 2 ** 32 - 1
 
-interface Range {
+/** Bounds of keys, both inclusive. */
+export interface Range {
   readonly gte: Uint8Array
   readonly lte: Uint8Array
 }
@@ -17,6 +18,11 @@ interface Range {
 /** Where a document's epoch and base position are. */
 export function documentKey(name: string): Uint8Array {
   return Buffer.from(`d${name}`)
+}
+
+/** Whether a key is that of a document's head. */
+export function isDocumentKey(key: Uint8Array): boolean {
+  return key[0] === 0x64
 }
 
 /** Where a part of the base is that goes up to this position. */
@@ -49,8 +55,26 @@ export function historyKey(name: string, position: number): Uint8Array {
 }
 
 /** The keys of the records that were moved aside, from one position on. */
-export function historyRange(name: string, from: number): Range {
-  return { gte: historyKey(name, from), lte: historyKey(name, Number.MAX_SAFE_INTEGER) }
+export function historyRange(name: string, from: number, to = Number.MAX_SAFE_INTEGER): Range {
+  return { gte: historyKey(name, from), lte: historyKey(name, to) }
+}
+
+/** Where the epochs are that a document had before. */
+export function pastKey(name: string): Uint8Array {
+  return Buffer.from(`p${name}`)
+}
+
+/** Where repair put what was stored under `key`, at this time in ms since 1970. */
+export function quarantineKey(name: string, time: number, key: Uint8Array): Uint8Array {
+  const space = key.subarray(0, 1)
+  const rest = key.subarray(1 + Buffer.byteLength(name) + 1) // without the 0, too
+  return Buffer.concat([positionKey('q', name, time), space, rest])
+}
+
+/** The keys of everything of a document that repair set aside. */
+export function quarantineRange(name: string): Range {
+  const lte = Buffer.concat([positionKey('q', name, Number.MAX_SAFE_INTEGER), Buffer.of(0xff)])
+  return { gte: positionKey('q', name, 0), lte }
 }
 
 /** The keys of all documents whose names start with `prefix` and come after `after`. */

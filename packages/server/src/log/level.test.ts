@@ -1,13 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Append, chainAfter, encodeRecord, type LogRecord, seal } from '@syncline/protocol'
+import { type Append, type BaseReplacement, chainAfter, encodeRecord, type LogRecord, seal } from '@syncline/protocol'
 import { Level } from 'level'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './directory.js'
 import { baseKey, documentKey, formatKey, recordKey } from './keys.js'
 import { LevelLog, openLevelLog } from './level.js'
-import { encodeBase, encodeDocument } from './values.js'
 
 const epoch = '00c0ffee00c0ffee'
 let directory: string
@@ -34,10 +34,25 @@ function next(document: string, bytes = 3): Append {
   return { document, epoch, record }
 }
 
+async function replaceBase(document: string, position: number, changes: Partial<BaseReplacement> = {}) {
+  const { records, basePosition } = (await log.read(document))!
+  const { chain } = records.find((record) => record.position === position) ?? { chain: 0 }
+  expect(basePosition).toBeLessThan(position)
+  const point = { epoch, position, chain }
+  return log.replaceBase(document, {
+    point,
+    base: Uint8Array.of(1, 2, 3),
+    keepAfter: position,
+    keepHistory: false,
+    ...changes,
+  })
+}
+
 /** Does something to the database behind the log's back, and opens the log again. */
 async function behindItsBack(action: (database: Database) => Promise<void>): Promise<void> {
   await log.close()
   const database: Database = new Level(join(directory, 'log'), { keyEncoding: 'view', valueEncoding: 'view' })
+  await database.open()
   await action(database)
   await database.close()
   log = await openLevelLog(directory)
@@ -106,6 +121,7 @@ describe('a failed write', () => {
   test('ends the log: everything is refused, until it is opened again with all that was acknowledged', async () => {
     await log.close()
     const database: Database = new Level(join(directory, 'log'), { keyEncoding: 'view', valueEncoding: 'view' })
+    await database.open()
     log = new LevelLog(database)
     await log.commit([next('a'), next('b')])
     const batch = database.batch.bind(database)
@@ -138,56 +154,59 @@ describe('a failed write', () => {
 })
 
 describe('a document with a base', () => {
-  const update = Uint8Array.of(1, 2, 3)
+  const base = Uint8Array.of(1, 2, 3)
 
+  /** Base up to 4, records from 4 on. */
   beforeEach(async () => {
     for (let i = 0; i < 6; i++) await log.commit([next('notes'), next('other')])
-    const { chain } = (await log.read('notes'))!.records[3]!
-    const base = encodeBase(update, 4)
-    const head = { epoch, basePosition: 4, baseChain: chain, baseBytes: base.length }
-    await behindItsBack(async (database) => {
-      await database.put(documentKey('notes'), encodeDocument(head))
-      await database.put(baseKey('notes'), base)
-    })
+    expect(await replaceBase('notes', 4, { base, keepAfter: 3 })).toBe(true)
   })
 
-  test('is read as base and the records after it', async () => {
+  test('is read as base and the records from its start on', async () => {
     const stored = (await log.read('notes'))!
-    expect(stored).toMatchObject({ epoch, base: update, basePosition: 4 })
-    expect(stored.records.map(({ position }) => position)).toEqual([5, 6])
+    expect(stored).toMatchObject({ epoch, base, basePosition: 4, start: { position: 3 } })
+    expect(stored.records.map(({ position }) => position)).toEqual([4, 5, 6])
     const [info] = await log.list()
     expect(info).toMatchObject({ name: 'notes', position: 6 })
-    expect(info!.storedBytes).toBe(encodeBase(update, 4).length + 2 * encodeRecord(stored.records[0]!).length)
+    expect(info!.storedBytes).toBe(base.length + 3 * encodeRecord(stored.records[0]!).length)
   })
 
-  test('goes on where its records end, or where the base ends when there are none', async () => {
-    await log.commit([next('notes')])
-    expect((await log.read('notes'))!.records.length).toBe(3)
-    await behindItsBack(async (database) => {
-      for (let position = 1; position <= 7; position++) await database.del(recordKey('notes', position))
-    })
+  test('goes on where the base ends when there are no records, also for a log that was just opened', async () => {
+    await replaceBase('notes', 6)
+    await behindItsBack(async () => {})
     expect((await log.read('notes'))!.records).toEqual([])
-    expect((await log.list())[0]).toMatchObject({ position: 4, storedBytes: encodeBase(update, 4).length })
+    expect((await log.list())[0]).toMatchObject({ position: 6, storedBytes: base.length })
+    const seventh = next('notes')
     await expect(log.commit([next('notes')])).rejects.toMatchObject({ code: 'internal' })
-    const runs = [{ author: '', update }]
-    await log.commit([{ document: 'notes', epoch, record: { position: 5, chain: 0, time: 0, runs } }])
+    await log.commit([seventh])
   })
 
   test.each<[string, (database: Database) => Promise<void>]>([
-    ['its base is missing', (database) => database.del(baseKey('notes'))],
-    ['its base goes up to another position', (database) => database.put(baseKey('notes'), encodeBase(update, 5))],
-    ['its base has a flipped bit', (database) => flip(database, baseKey('notes'))],
+    ['its base is missing', (database) => database.del(baseKey('notes', 4, 0))],
+    [
+      'its base is that of another document',
+      (database) => exchange(database, baseKey('notes', 4, 0), baseKey('long', 2, 0)),
+    ],
+    ['its base has a flipped bit', (database) => flip(database, baseKey('notes', 4, 0))],
+    ['its base has a part too many', (database) => copy(database, baseKey('notes', 4, 0), baseKey('notes', 4, 1))],
     ['its head has a flipped bit', (database) => flip(database, documentKey('notes'))],
     ['its head is missing', (database) => database.del(documentKey('notes'))],
     ['a record has a flipped bit', (database) => flip(database, recordKey('notes', 6))],
+    ['a record that serves resuming has a flipped bit', (database) => flip(database, recordKey('notes', 4))],
+    ['the first record is missing', (database) => database.del(recordKey('notes', 4))],
     ['the first record after the base is missing', (database) => database.del(recordKey('notes', 5))],
     ['two records are exchanged', (database) => exchange(database, recordKey('notes', 5), recordKey('notes', 6))],
     [
       'a record is that of another document',
       (database) => exchange(database, recordKey('notes', 5), recordKey('long', 5)),
     ],
+    [
+      'all its records are missing, of which the base has one',
+      (database) => database.clear({ gte: recordKey('notes', 1), lte: recordKey('notes', 6) }),
+    ],
   ])('is damaged where %s, and it alone', async (_, damage) => {
     for (let i = 0; i < 5; i++) await log.commit([next('long', 7)])
+    await replaceBase('long', 2)
     await behindItsBack(damage)
     await expect(log.read('notes')).rejects.toMatchObject({ code: 'document_damaged' })
     expect((await log.read('other'))?.records.length).toBe(6)
@@ -209,6 +228,66 @@ describe('a document with a base', () => {
   })
 })
 
+describe('a replacement of the base', () => {
+  const records = 2_500 // so that they are moved in several batches
+  const large = new Uint8Array(randomBytes(1024 * 1024 + 1)) // so that it has five parts
+  const positions = (records: readonly LogRecord[] | undefined) => records?.map(({ position }) => position)
+  const upTo = (end: number, start = 0) => Array.from({ length: end - start }, (_, i) => start + i + 1)
+
+  beforeEach(() => log.commit(Array.from({ length: records }, () => next('notes'))))
+
+  // 5 parts with the head in the last one, then 3 batches of records
+  test.each(upTo(8))('that is cut short at its write %i is there as a whole or not at all', async (fatal) => {
+    const { chain } = (await log.read('notes'))!.records.at(-1)!
+    const whole = fatal > 5
+    await behindItsBack(async (database) => {
+      let writes = 0
+      const batch = database.batch.bind(database)
+      const failing = new LevelLog(
+        Object.assign(database, {
+          batch: () => {
+            const each = batch()
+            const write = each.write.bind(each)
+            const refuse = () => Promise.reject(new Error('No space left on device'))
+            return Object.assign(each, { write: (options: object) => (++writes === fatal ? refuse() : write(options)) })
+          },
+        }) as Database,
+      )
+      const replaced = failing.replaceBase('notes', {
+        point: { epoch, position: records, chain },
+        base: large,
+        keepAfter: records - 10,
+        keepHistory: true,
+      })
+      await expect(replaced).rejects.toMatchObject({ code: 'storage_failed' })
+      expect(writes).toBe(fatal)
+      await expect(failing.commit([next('other')])).rejects.toMatchObject({ code: 'storage_failed' })
+    })
+    const stored = (await log.read('notes'))!
+    expect(stored).toMatchObject({ basePosition: whole ? records : 0, start: { position: whole ? records - 10 : 0 } })
+    expect(positions(stored.records)).toEqual(upTo(records, whole ? records - 10 : 0))
+    if (whole) expect(Buffer.compare(stored.base!, large)).toBe(0)
+
+    // the next one leaves nothing of it behind
+    await log.commit([next('notes')])
+    expect(await replaceBase('notes', records + 1, { base: Uint8Array.of(1), keepHistory: true })).toBe(true)
+    expect(positions(await log.history('notes', { limit: 2 * records }))).toEqual(upTo(records + 1))
+    await behindItsBack(async (database) => {
+      const spaces = (await database.keys().all()).map((key) => String.fromCharCode(key[0]!))
+      expect(spaces.filter((space) => space !== 'h')).toEqual(['b', 'd', 'f'])
+    })
+  })
+
+  test('does not confuse a commit that asks meanwhile where the document ends', async () => {
+    for (let round = 0; round < 20; round++) {
+      await behindItsBack(async () => {}) // it remembers nothing
+      const { position } = heads.get('notes')!
+      await Promise.all([replaceBase('notes', position), log.commit([next('notes')])])
+    }
+    expect(positions((await log.read('notes'))?.records)).toEqual([records + 20])
+  })
+})
+
 describe('a listing', () => {
   test('estimates the size of a document with many records', async () => {
     const appends = Array.from({ length: 3_000 }, (_, i) => next('long', 30 + (i % 7)))
@@ -225,6 +304,10 @@ async function flip(database: Database, key: Uint8Array): Promise<void> {
   const value = Uint8Array.from((await database.get(key))!)
   value[value.length >> 1]! ^= 4
   await database.put(key, value)
+}
+
+async function copy(database: Database, from: Uint8Array, to: Uint8Array): Promise<void> {
+  await database.put(to, (await database.get(from))!)
 }
 
 async function exchange(database: Database, a: Uint8Array, b: Uint8Array): Promise<void> {

@@ -1,24 +1,40 @@
 import {
   type Append,
+  type BaseReplacement,
   chainAfter,
   type DocumentInfo,
   decodeRecord,
   encodeRecord,
+  type Head,
   type Log,
   type LogRecord,
   type StoredDocument,
   SynclineError,
 } from '@syncline/protocol'
-import { assertStorableName, headsAfter, type ListOptions, listLimitDefault, storageFailed } from './adapter.js'
+import {
+  assertStorableName,
+  type HistoryOptions,
+  headsAfter,
+  historyLimitDefault,
+  type ListOptions,
+  listLimitDefault,
+  readError,
+  storageFailed,
+} from './adapter.js'
+import { type BackupManifest, writeBackup } from './backup.js'
+import { readBase, removeRecords, swapBase } from './bases.js'
 import { type Database, openDatabase } from './directory.js'
-import { baseKey, documentKey, documentRange, nameOf, positionOf, recordKey, recordRange } from './keys.js'
-import { type DocumentHead, decodeBase, decodeDocument, encodeDocument } from './values.js'
+import { documentKey, documentRange, historyRange, nameOf, positionOf, recordKey, recordRange } from './keys.js'
+import { pack } from './packing.js'
+import { assertNotDeleted, createDocument, readPast, removeDocument } from './removal.js'
+import { type DocumentHead, decodeDocument, encodeDocument, newDocumentHead } from './values.js'
 
 type Snapshot = ReturnType<Database['snapshot']>
 
 const headsMax = 16_384 // documents whose last position is remembered: some 2 MB
 const readChunk = 1_000 // records decoded in one turn
 const readChunkBytes = 1024 * 1024
+const historyBytes = 16 * 1024 * 1024
 const sampleRecords = 256
 const sampleBytes = 64 * 1024
 
@@ -43,6 +59,8 @@ export class LevelLog implements Log {
   readonly #database: Database
   /** last positions of some documents: a cache, so that a commit reads nothing */
   readonly #heads = new Map<string, number>()
+  /** bases, removals and creations, one after the other: each reads before it writes */
+  #rewriting: Promise<unknown> = Promise.resolve()
   #state: 'open' | 'failed' | 'closed' = 'open'
 
   /** @internal */
@@ -52,27 +70,60 @@ export class LevelLog implements Log {
 
   async read(document: string): Promise<StoredDocument | null> {
     this.#assertOpen()
-    const snapshot = this.#database.snapshot()
-    try {
-      return await this.#read(document, snapshot)
-    } catch (error) {
-      throw readError(error)
-    } finally {
-      await snapshot.close()
-    }
+    return this.#atOnePoint((snapshot) => this.#read(document, snapshot))
   }
 
   async commit(appends: readonly Append[]): Promise<void> {
     this.#assertOpen()
     await this.#recall(appends)
     const heads = headsAfter(appends, (document) => this.#heads.get(document)!)
-    try {
-      await this.#write(appends)
-    } catch (error) {
-      if (this.#state === 'open') this.#state = 'failed'
-      throw storageFailed('A commit could not be written', error)
-    }
+    await this.#written(() => this.#write(appends))
     for (const [document, position] of heads) this.#remember(document, position)
+  }
+
+  async replaceBase(document: string, replacement: BaseReplacement): Promise<boolean> {
+    this.#assertOpen()
+    const packed = await pack(replacement.base)
+    return this.#rewrite(async () => {
+      const heads = await this.#atOnePoint((snapshot) => this.#headsOfReplacement(document, replacement, snapshot))
+      if (heads === null) return false
+      const [before, after] = heads
+      const { packing, bytes } = packed
+      await this.#written(async () => {
+        await swapBase(this.#database, document, [before, { ...after, packing, baseBytes: bytes.length }], bytes)
+        await removeRecords(this.#database, document, after.start.position, replacement.keepHistory)
+      })
+      return true
+    })
+  }
+
+  remove(document: string, time: number): Promise<boolean> {
+    return this.#rewrite(async () => {
+      this.#heads.delete(document)
+      return this.#written(() => removeDocument(this.#database, document, time))
+    })
+  }
+
+  create(document: string, epoch: string): Promise<boolean> {
+    return this.#rewrite(async () => {
+      this.#heads.delete(document)
+      return this.#written(() => createDocument(this.#database, document, epoch))
+    })
+  }
+
+  /** Fewer than `limit` also where they are large: the end is where it gives none. */
+  async history(document: string, { after = 0, limit = historyLimitDefault }: HistoryOptions = {}) {
+    this.#assertOpen()
+    const range = historyRange(document, after + 1)
+    const values = this.#database.values({ ...range, limit, highWaterMarkBytes: historyBytes })
+    try {
+      const records = await values.nextv(limit)
+      return records.map(decodeRecord)
+    } catch (error) {
+      throw readError(error)
+    } finally {
+      await values.close()
+    }
   }
 
   /** Sizes are exact up to 256 records or 64 KiB after the base, beyond that estimated from the last of them. */
@@ -92,6 +143,18 @@ export class LevelLog implements Log {
     }
   }
 
+  /**
+   * Writes all documents as they are at this moment to a new directory, beside whatever else happens.
+   *
+   * @param directory must not exist, or be empty; its parent exists
+   * @param time ms since 1970
+   * @throws SynclineError `not_empty`, `storage_failed`
+   */
+  async backUp(directory: string, time: number): Promise<BackupManifest> {
+    this.#assertOpen()
+    return writeBackup(this.#database, directory, time)
+  }
+
   async close(): Promise<void> {
     this.#state = 'closed'
     await this.#database.close()
@@ -99,25 +162,52 @@ export class LevelLog implements Log {
 
   async #read(document: string, snapshot: Snapshot): Promise<StoredDocument | null> {
     const value = await this.#database.get(documentKey(document), { snapshot })
+    const past = await readPast(this.#database, document, snapshot)
     if (value === undefined) {
-      const lost = await this.#lastPosition(document, snapshot)
+      assertNotDeleted(past)
+      const lost = await this.#lastPosition(document, 0, snapshot)
       if (lost > 0) throw new SynclineError('document_damaged', `There are ${lost} records, but no head`)
       return null
     }
-    const { epoch, basePosition, baseChain } = decodeDocument(value)
-    const base = basePosition === 0 ? null : await this.#readBase(document, basePosition, snapshot)
-    const records = await this.#readRecords(document, basePosition, baseChain, snapshot)
-    if (base === null && records.length === 0) throw new SynclineError('document_damaged', 'There are no records')
-    return { epoch, base, basePosition, baseChain, records }
+    const head = decodeDocument(value)
+    const { epoch, basePosition, start } = head
+    const base = await readBase(this.#database, document, head, snapshot)
+    const records = await this.#readRecords(document, start, snapshot)
+    // it begins with a record, unless it begins anew
+    if (base === null && records.length === 0 && past.time === 0) {
+      throw new SynclineError('document_damaged', 'There are no records')
+    }
+    const position = start.position + records.length
+    if (position < basePosition) {
+      throw new SynclineError('document_damaged', `The records end at ${position}, before the base`)
+    }
+    const stored = { epoch, base, basePosition, start, records }
+    return past.deleted.length === 0 ? stored : { ...stored, deletedEpochs: past.deleted }
   }
 
-  async #readBase(document: string, position: number, snapshot: Snapshot): Promise<Uint8Array> {
-    const value = await this.#database.get(baseKey(document), { snapshot })
-    if (value === undefined) throw new SynclineError('document_damaged', `The base up to ${position} is missing`)
-    return decodeBase(value, position)
+  /** The document's head and what replaces it; null where the replacement is not one of this history, or too late. */
+  async #headsOfReplacement(
+    document: string,
+    { point, keepAfter }: BaseReplacement,
+    snapshot: Snapshot,
+  ): Promise<[DocumentHead, DocumentHead] | null> {
+    const value = await this.#database.get(documentKey(document), { snapshot })
+    const before = value && decodeDocument(value)
+    if (before?.epoch !== point.epoch || before.basePosition >= point.position) return null
+    if ((await this.#headAt(document, point.position, snapshot))?.chain !== point.chain) return null
+    const position = Math.min(keepAfter, point.position)
+    const start = position > before.start.position ? await this.#headAt(document, position, snapshot) : before.start
+    return start && [before, { ...before, basePosition: point.position, start }]
   }
 
-  async #readRecords(document: string, position: number, chain: number, snapshot: Snapshot): Promise<LogRecord[]> {
+  /** Null where there is no record of that position. */
+  async #headAt(document: string, position: number, snapshot: Snapshot): Promise<Head | null> {
+    const value = await this.#database.get(recordKey(document, position), { snapshot })
+    return value === undefined ? null : { position, chain: decodeRecord(value).chain }
+  }
+
+  async #readRecords(document: string, start: Head, snapshot: Snapshot): Promise<LogRecord[]> {
+    let { position, chain } = start
     const records: LogRecord[] = []
     const range = recordRange(document, position + 1)
     const values = this.#database.values({ ...range, snapshot, highWaterMarkBytes: readChunkBytes })
@@ -138,11 +228,11 @@ export class LevelLog implements Log {
     }
   }
 
-  async #lastPosition(document: string, snapshot?: Snapshot): Promise<number> {
-    const range = recordRange(document, 1)
-    const keys = this.#database.keys({ ...range, reverse: true, limit: 1, ...(snapshot && { snapshot }) })
+  /** The position of the last record after `position`; that itself where there is none. */
+  async #lastPosition(document: string, position: number, snapshot: Snapshot): Promise<number> {
+    const keys = this.#database.keys({ ...recordRange(document, position + 1), reverse: true, limit: 1, snapshot })
     const [last] = await keys.all()
-    return last === undefined ? 0 : positionOf(last)
+    return last === undefined ? position : positionOf(last)
   }
 
   /** Makes sure that the last positions of all these documents are known. */
@@ -153,13 +243,13 @@ export class LevelLog implements Log {
 
   async #recallOne(document: string): Promise<void> {
     assertStorableName(document)
-    try {
-      const value = await this.#database.get(documentKey(document))
-      const { basePosition } = value === undefined ? { basePosition: 0 } : decodeDocument(value)
-      this.#heads.set(document, Math.max(basePosition, await this.#lastPosition(document)))
-    } catch (error) {
-      throw readError(error)
-    }
+    // a base may be replaced meanwhile
+    await this.#atOnePoint(async (snapshot) => {
+      const value = await this.#database.get(documentKey(document), { snapshot })
+      if (value === undefined) assertNotDeleted(await readPast(this.#database, document, snapshot))
+      const { basePosition } = value === undefined ? newDocumentHead('') : decodeDocument(value)
+      this.#heads.set(document, await this.#lastPosition(document, basePosition, snapshot))
+    })
   }
 
   #remember(document: string, position: number): void {
@@ -170,15 +260,48 @@ export class LevelLog implements Log {
   async #write(appends: readonly Append[]): Promise<void> {
     const batch = this.#database.batch()
     for (const { document, epoch, record } of appends) {
-      if (record.position === 1) batch.put(documentKey(document), encodeDocument({ ...newDocument, epoch }))
+      if (record.position === 1) batch.put(documentKey(document), encodeDocument(newDocumentHead(epoch)))
       batch.put(recordKey(document, record.position), encodeRecord(record))
     }
     await batch.write({ sync: true })
   }
 
+  /** Reads from one snapshot, whatever is written meanwhile. */
+  async #atOnePoint<T>(read: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+    const snapshot = this.#database.snapshot()
+    try {
+      return await read(snapshot)
+    } catch (error) {
+      throw readError(error)
+    } finally {
+      await snapshot.close()
+    }
+  }
+
+  #rewrite<T>(rewrite: () => Promise<T>): Promise<T> {
+    const rewritten = this.#rewriting.then(() => {
+      this.#assertOpen()
+      return rewrite()
+    })
+    this.#rewriting = rewritten.catch(() => {})
+    return rewritten
+  }
+
+  /** After a write that failed nothing is known of what the disk has. */
+  async #written<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      return await write()
+    } catch (error) {
+      if (error instanceof SynclineError) throw error // of what was read before anything was written
+      if (this.#state === 'closed') throw new SynclineError('closed', 'The log was closed meanwhile')
+      this.#state = 'failed'
+      throw storageFailed('The log could not be written', error)
+    }
+  }
+
   async #describe(name: string, value: Uint8Array, snapshot: Snapshot): Promise<DocumentInfo> {
-    const { epoch, basePosition, baseBytes } = decodeForListing(value)
-    const range = recordRange(name, basePosition + 1)
+    const { epoch, basePosition, baseBytes, start } = decodeForListing(value)
+    const range = recordRange(name, start.position + 1)
     const latest = { reverse: true, limit: sampleRecords, highWaterMarkBytes: sampleBytes, snapshot }
     const iterator = this.#database.iterator({ ...range, ...latest })
     const sample = await iterator.nextv(sampleRecords)
@@ -187,7 +310,7 @@ export class LevelLog implements Log {
 
     const position = positionOf(sample[0]![0])
     const sampledBytes = sample.reduce((sum, [, record]) => sum + record.length, 0)
-    const recordsBytes = Math.round((sampledBytes / sample.length) * (position - basePosition))
+    const recordsBytes = Math.round((sampledBytes / sample.length) * (position - start.position))
     return { name, epoch, position, storedBytes: baseBytes + recordsBytes }
   }
 
@@ -197,14 +320,12 @@ export class LevelLog implements Log {
   }
 }
 
-const newDocument: DocumentHead = { epoch: '', basePosition: 0, baseChain: 0, baseBytes: 0 }
-
 /** A damaged document is listed, without an epoch: the operator shall see it, and all others. */
 function decodeForListing(value: Uint8Array): DocumentHead {
   try {
     return decodeDocument(value)
   } catch {
-    return newDocument
+    return newDocumentHead('')
   }
 }
 
@@ -215,12 +336,4 @@ function assertFollows(record: LogRecord, position: number, chain: number): void
   if (record.chain !== chain) {
     throw new SynclineError('document_damaged', `Record ${position} does not continue the chain before it`)
   }
-}
-
-function readError(error: unknown): SynclineError {
-  if (error instanceof SynclineError) return error
-  if ((error as { code?: unknown }).code === 'LEVEL_CORRUPTION') {
-    return Object.assign(new SynclineError('document_damaged', 'LevelDB found damage in its files'), { cause: error })
-  }
-  return storageFailed('The document cannot be read', error)
 }

@@ -17,6 +17,7 @@ export interface Packed {
 // all of them are unpacked in one
 const quality = 5
 const chunkBytesMin = 64
+const lengthBytesMax = 8
 
 const compress = promisify(brotliCompress)
 const decompress = promisify(brotliDecompress)
@@ -25,11 +26,9 @@ const decompress = promisify(brotliDecompress)
 export async function pack(update: Uint8Array): Promise<Packed> {
   const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: update.length }
   const compressed = await compress(update, { params, chunkSize: chunkBytes(update.length) })
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, update.length)
-  encoding.writeUint8Array(encoder, compressed)
-  const bytes = encoding.toUint8Array(encoder)
-  return bytes.length < update.length ? { packing: brotli, bytes } : { packing: plain, bytes: update }
+  if (compressed.length + lengthBytesMax > update.length) return { packing: plain, bytes: update }
+  const length = encoding.encode((encoder) => encoding.writeVarUint(encoder, update.length))
+  return { packing: brotli, bytes: Buffer.concat([length, compressed]) }
 }
 
 /**

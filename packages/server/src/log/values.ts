@@ -8,8 +8,10 @@ import * as encoding from 'lib0/encoding'
 const formatKind = 0xf
 const documentKind = 0xd
 const baseKind = 0xb
+const pastKind = 0xe
 const version = 1
 const epochBytes = 8
+const pastEpochsMax = 1_000
 
 /** What a log knows of a document without reading it. */
 export interface DocumentHead {
@@ -23,6 +25,11 @@ export interface DocumentHead {
   readonly baseBytes: number
   /** the point just before the first record that counts, at or before the base's */
   readonly start: Head
+}
+
+/** The head of a document that has nothing yet. */
+export function newDocumentHead(epoch: string): DocumentHead {
+  return { epoch, basePosition: 0, packing: 0, baseBytes: 0, start: { position: 0, chain: 0 } }
 }
 
 /** The value that tells which format a directory has. */
@@ -51,12 +58,46 @@ export function encodeDocument(head: DocumentHead): Uint8Array {
 export function decodeDocument(value: Uint8Array): DocumentHead {
   const decoder = decoding.createDecoder(unseal(value, documentKind, version, "The document's head"))
   return {
-    epoch: Buffer.from(decoding.readUint8Array(decoder, epochBytes)).toString('hex'),
+    epoch: readEpoch(decoder),
     basePosition: decoding.readVarUint(decoder),
     packing: decoding.readUint8(decoder),
     baseBytes: decoding.readVarUint(decoder),
     start: { position: decoding.readVarUint(decoder), chain: decoding.readUint32(decoder) },
   }
+}
+
+/** The epochs that a document had before, and whether it was deleted. */
+export interface Past {
+  /** when the last of them ended, in ms since 1970 */
+  readonly time: number
+  /** those of documents that were deleted, in order: where there is no head, the last of them was */
+  readonly deleted: readonly string[]
+  /** earlier ones of the document that is there now: repair and restore renew it */
+  readonly renewed: readonly string[]
+}
+
+/** Encodes what is left of a document's earlier epochs; the oldest go where there are very many. */
+export function encodePast({ time, deleted, renewed }: Past): Uint8Array {
+  return sealed(pastKind, (encoder) => {
+    encoding.writeVarUint(encoder, time)
+    for (const epochs of [deleted, renewed]) {
+      const last = epochs.slice(-pastEpochsMax)
+      encoding.writeVarUint(encoder, last.length)
+      for (const epoch of last) encoding.writeUint8Array(encoder, Buffer.from(epoch, 'hex'))
+    }
+  })
+}
+
+/** @throws SynclineError `document_damaged`, `unknown_format` */
+export function decodePast(value: Uint8Array): Past {
+  const decoder = decoding.createDecoder(unseal(value, pastKind, version, "The document's past"))
+  const time = decoding.readVarUint(decoder)
+  const readEpochs = () => Array.from({ length: decoding.readVarUint(decoder) }, () => readEpoch(decoder))
+  return { time, deleted: readEpochs(), renewed: readEpochs() }
+}
+
+function readEpoch(decoder: decoding.Decoder): string {
+  return Buffer.from(decoding.readUint8Array(decoder, epochBytes)).toString('hex')
 }
 
 /** A piece of a packed base: each is written by itself, so that a large one does not hold up commits. */
@@ -89,7 +130,7 @@ export function decodeBasePart(value: Uint8Array): BasePart {
   return { position, index, bytes: decoding.readTailAsUint8Array(decoder) }
 }
 
-function sealed(kind: 0xb | 0xd, write: (encoder: encoding.Encoder) => void): Uint8Array {
+function sealed(kind: 0xb | 0xd | 0xe, write: (encoder: encoding.Encoder) => void): Uint8Array {
   const encoder = encoding.createEncoder()
   encoding.writeUint8(encoder, 0)
   write(encoder)

@@ -9,6 +9,8 @@ import type {
   StoredDocument,
 } from '@syncline/protocol'
 import { Room, SynclineError, unreachable } from '@syncline/protocol'
+import type { Compacted } from '../compaction/compactor.js'
+import { heavier, type Moment, type Weight, weightOf } from '../compaction/policy.js'
 import type { CommitSource } from '../log/committer.js'
 import { asError } from '../logger.js'
 import type { RoomsContext } from './rooms.js'
@@ -34,7 +36,9 @@ export class LiveRoom implements CommitSource {
   readonly #room: Room
   readonly #sessions = new Map<SessionId, Session>()
   #state: LiveRoomState = { at: 'loading', waiting: [] }
+  #weight: Weight = { basePosition: 0, baseBytes: 0, records: 0, bytes: 0 }
   #committing = false
+  #onSettled = () => {}
   #wakeAt = Number.POSITIVE_INFINITY
   #cancelWake = () => {}
   #cancelUnload = () => {}
@@ -55,7 +59,7 @@ export class LiveRoom implements CommitSource {
   /** Opens a session. It is answered by `opened` or `refused`. */
   join(session: Session, profile: SessionProfile, request: Open): void {
     // it lingers for a commit in flight: the log cannot be read before that has ended
-    if (this.#state.at === 'gone') throw new SynclineError('internal')
+    if (this.#state.at === 'gone') throw new SynclineError('document_busy')
     this.#cancelUnload()
     this.#sessions.set(session.id, session)
     this.#input({ type: 'joined', session: session.id, profile, request }, session)
@@ -85,7 +89,7 @@ export class LiveRoom implements CommitSource {
     let append: Append | null = null
     this.#guarded(null, () => {
       for (const effect of this.#room.step({ type: 'committing', now })) {
-        if (effect.type === 'append') append = effect.append
+        if (effect.type === 'append') append = this.#appending(effect.append)
         else this.#perform(effect)
       }
     })
@@ -95,23 +99,41 @@ export class LiveRoom implements CommitSource {
 
   committed(now: number): void {
     this.#committing = false
+    this.#onSettled()
     this.#context.counters.commits++
-    if (this.#state.at === 'gone') this.#forget()
-    else this.#input({ type: 'committed', now }, null)
+    if (this.#state.at === 'gone') return this.#forget()
+    this.#input({ type: 'committed', now }, null)
+    this.#compactWhenDue('open')
   }
 
   failed(error: Error): void {
     this.#committing = false
+    this.#onSettled()
     this.#context.storageFailed(error)
     if (this.#state.at === 'gone') this.#forget()
   }
 
+  /** The log has a new base. */
+  compacted({ base, before }: Compacted): void {
+    // a room that is loading reads the log; one that was loaded since has read this base
+    if (this.#state.at !== 'live' || this.#weight.basePosition !== before.basePosition) return
+    this.#weight = {
+      basePosition: before.basePosition + before.records,
+      baseBytes: base.length,
+      records: this.#weight.records - before.records,
+      bytes: this.#weight.bytes - before.bytes,
+    }
+    this.#input({ type: 'compacted', base, position: this.#weight.basePosition }, null)
+  }
+
+  /** Edits are refused from here on, or taken again. */
+  setReadOnly(readOnly: boolean): void {
+    this.#input({ type: 'readOnly', readOnly, now: this.#now() }, null)
+  }
+
   /** Ends every session; the document can be opened again when nothing of it is on its way to the log. */
   end(code: ErrorCode): void {
-    if (this.#state.at === 'gone') return
-    this.#state = { at: 'gone' }
-    this.#cancelWake()
-    this.#cancelUnload()
+    this.#stop()
     const closed = new SharedReply(ending('closed', new SynclineError(code)))
     for (const session of this.#sessions.values()) {
       this.#isolated(session, () => session.deliver(closed))
@@ -119,6 +141,24 @@ export class LiveRoom implements CommitSource {
     }
     this.#sessions.clear()
     if (!this.#committing) this.#forget()
+  }
+
+  /**
+   * Takes nothing more from its sessions, which are told when `end` is called. Resolves when nothing of it is on its way
+   * to the log.
+   */
+  async suspend(): Promise<void> {
+    this.#stop()
+    if (!this.#committing) return
+    await new Promise<void>((resolve) => {
+      this.#onSettled = resolve
+    })
+  }
+
+  #stop(): void {
+    this.#state = { at: 'gone' }
+    this.#cancelWake()
+    this.#cancelUnload()
   }
 
   async #load(): Promise<void> {
@@ -135,12 +175,24 @@ export class LiveRoom implements CommitSource {
       this.#context.exception(error)
       return this.#refuseAll(new SynclineError('document_damaged', 'The stored updates cannot be read'))
     }
+    if (stored) this.#weight = weightOf(stored)
     const { waiting } = this.#state
     this.#state = { at: 'live' }
+    if (this.#context.isReadOnly()) this.setReadOnly(true)
     for (const { input, session } of waiting) {
       if (this.#sessions.has(session.id)) this.#input(input, session)
     }
+    this.#compactWhenDue('open')
     this.#unloadWhenIdle()
+  }
+
+  #appending(append: Append): Append {
+    this.#weight = heavier(this.#weight, append.record)
+    return append
+  }
+
+  #compactWhenDue(moment: Moment): void {
+    this.#context.compactor.request(this.name, this.#weight, moment)
   }
 
   /** @param cause what the operator should know beside what sessions are told */
@@ -218,7 +270,9 @@ export class LiveRoom implements CommitSource {
     if (this.#state.at !== 'live' || !this.#room.idle) return
     this.#cancelUnload()
     this.#cancelUnload = this.#context.clock.after(this.#context.unloadMs, () => {
-      if (this.#room.idle) this.end('shutting_down')
+      if (!this.#room.idle) return
+      this.end('shutting_down')
+      this.#compactWhenDue('closed')
     })
   }
 

@@ -1,6 +1,8 @@
 import type { Limits, Log, RoomEffect } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
+import { Compactor } from '../compaction/compactor.js'
+import { CompactionThread } from '../compaction/thread.js'
 import type { Counters } from '../counters.js'
 import type { Logger } from '../logger.js'
 import { LiveRoom } from './liveRoom.js'
@@ -20,11 +22,16 @@ export interface RoomsOptions {
   readonly unloadMs: number
   /** the epoch of a document that is new: 16 random hex digits */
   readonly newEpoch: () => string
+  /** whether compaction moves records of a document aside instead of deleting them */
+  readonly keepsHistory: (document: string) => boolean
 }
 
 /** What one room needs of its owner. */
-export interface RoomsContext extends Omit<RoomsOptions, 'reopen'> {
+export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistory'> {
   readonly storage: Storage
+  readonly compactor: Pick<Compactor, 'request'>
+  /** whether there is no room for edits */
+  isReadOnly(): boolean
   storageFailed(error: Error): void
   note(document: string, note: Extract<RoomEffect, { type: 'note' }>): void
 }
@@ -33,14 +40,26 @@ export interface RoomsContext extends Omit<RoomsOptions, 'reopen'> {
 export class Rooms {
   readonly #rooms = new Map<string, LiveRoom>()
   readonly #storage: Storage
+  readonly #compactor: Compactor
   readonly #context: RoomsContext
+  /** documents that are being deleted */
+  readonly #removing = new Set<string>()
+  #isReadOnly = false
   #isClosing = false
 
   constructor(log: Log, options: RoomsOptions) {
     this.#storage = new Storage(log, options)
+    this.#compactor = new Compactor(this.#storage, {
+      ...options,
+      thread: new CompactionThread(options.clock),
+      compacted: (document, compacted) => this.#rooms.get(document)?.compacted(compacted),
+      storageFailed: (error) => this.#storageFailed(error),
+    })
     this.#context = {
       ...options,
       storage: this.#storage,
+      compactor: this.#compactor,
+      isReadOnly: () => this.#isReadOnly,
       storageFailed: (error) => this.#storageFailed(error),
       note: (document, note) => this.#note(document, note),
     }
@@ -57,20 +76,70 @@ export class Rooms {
     return sessions
   }
 
-  /** False while documents can neither be opened nor changed. */
+  /** False while documents cannot be opened and changed. */
   get ready(): boolean {
-    return this.#storage.ready && !this.#isClosing
+    return this.#storage.ready && !this.#isClosing && !this.#isReadOnly
+  }
+
+  /** True while edits are refused, since the disk is nearly full. */
+  get isReadOnly(): boolean {
+    return this.#isReadOnly
+  }
+
+  /** Refuses edits from here on, or takes them again. What is queued is committed. */
+  setReadOnly(readOnly: boolean): void {
+    this.#isReadOnly = readOnly
+    for (const room of this.#rooms.values()) room.setReadOnly(readOnly)
   }
 
   /**
    * The room of a document, for a session that joins it in the same turn.
    *
-   * @throws SynclineError `shutting_down`, `storage_failed`
+   * @throws SynclineError `shutting_down`, `storage_failed`, `document_busy`
    */
   open(document: string): LiveRoom {
     if (this.#isClosing) throw new SynclineError('shutting_down')
     this.#storage.assertReady()
+    if (this.#removing.has(document)) throw new SynclineError('document_busy')
     return this.#rooms.get(document) ?? this.#create(document)
+  }
+
+  /**
+   * Deletes a document. Its sessions are told when it is deleted for good.
+   *
+   * @returns false where there is none
+   * @throws SynclineError `document_busy`, `storage_failed`
+   */
+  async remove(document: string): Promise<boolean> {
+    if (this.#removing.has(document)) throw new SynclineError('document_busy')
+    const room = this.#rooms.get(document)
+    this.#removing.add(document)
+    try {
+      // what is queued and not acknowledged goes with it
+      await room?.suspend()
+      const removed = await this.#writing(() => this.#storage.remove(document))
+      room?.end(removed ? 'document_deleted' : 'document_busy')
+      return removed
+    } catch (error) {
+      room?.end('storage_failed')
+      throw error
+    } finally {
+      this.#removing.delete(document)
+    }
+  }
+
+  /**
+   * Lets a deleted document begin anew.
+   *
+   * @returns false where none of this name was deleted
+   */
+  create(document: string): Promise<boolean> {
+    return this.#writing(() => this.#storage.create(document, this.#context.newEpoch()))
+  }
+
+  /** Compacts a document, see `Compactor.compact`. */
+  compact(document: string): Promise<void> {
+    return this.#compactor.compact(document)
   }
 
   /** Takes no new session from here on, and commits what is queued. */
@@ -83,7 +152,21 @@ export class Rooms {
   async close(): Promise<void> {
     this.#isClosing = true
     for (const room of this.#rooms.values()) room.end('shutting_down')
+    await this.#compactor.close()
     await this.#storage.close()
+  }
+
+  /** A failed write puts everything in doubt. */
+  async #writing<T>(write: () => Promise<T>): Promise<T> {
+    if (this.#isClosing) throw new SynclineError('shutting_down')
+    try {
+      return await write()
+    } catch (error) {
+      if (error instanceof SynclineError && error.code === 'storage_failed' && this.#storage.ready) {
+        this.#storageFailed(error)
+      }
+      throw error
+    }
   }
 
   #create(document: string): LiveRoom {

@@ -29,7 +29,13 @@ export class SharedReply {
   }
 }
 
-const temporary: ReadonlySet<ErrorCode> = new Set(['storage_failed', 'shutting_down', 'internal'])
+const temporary: ReadonlySet<ErrorCode> = new Set([
+  'storage_failed',
+  'shutting_down',
+  'internal',
+  'document_busy',
+  'disk_full',
+])
 
 /** The reply that says why a session was not opened, or is over. What is no SynclineError is a bug of ours. */
 export function ending<Type extends 'refused' | 'closed'>(type: Type, error: unknown): Ending<Type> {

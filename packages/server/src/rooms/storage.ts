@@ -1,4 +1,4 @@
-import type { Log, StoredDocument } from '@syncline/protocol'
+import type { BaseReplacement, Log, StoredDocument } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import { type CommitSource, Committer } from '../log/committer.js'
@@ -45,6 +45,24 @@ export class Storage {
     return this.#log.read(document)
   }
 
+  /** @throws SynclineError `storage_failed`, and what the log throws; `fail` has to be told */
+  replaceBase(document: string, replacement: BaseReplacement): Promise<boolean> {
+    this.assertReady()
+    return this.#log.replaceBase(document, replacement)
+  }
+
+  /** @throws SynclineError `storage_failed`, and what the log throws; `fail` has to be told */
+  remove(document: string): Promise<boolean> {
+    this.assertReady()
+    return this.#log.remove(document, this.#options.clock.now())
+  }
+
+  /** @throws SynclineError `storage_failed`, and what the log throws; `fail` has to be told */
+  create(document: string, epoch: string): Promise<boolean> {
+    this.assertReady()
+    return this.#log.create(document, epoch)
+  }
+
   /** Asks for a commit of what `source` has queued, as soon as the one in flight is done. */
   request(source: CommitSource): void {
     this.#committer.request(source)
@@ -54,13 +72,13 @@ export class Storage {
     if (this.#state !== 'ready') throw new SynclineError('storage_failed')
   }
 
-  /** A commit is in doubt. */
+  /** A write is in doubt. */
   fail(error: Error): void {
     if (this.#state !== 'ready') return
     this.#state = 'failed'
     const { logger, reopen } = this.#options
     const until = reopen ? 'the log is open again' : 'the relay is started again'
-    logger.error({ error }, `a commit failed: nothing is acknowledged until ${until}`)
+    logger.error({ error }, `a write failed: nothing is acknowledged until ${until}`)
     if (reopen) void this.#reopen(reopen)
   }
 

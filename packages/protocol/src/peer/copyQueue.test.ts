@@ -1,0 +1,222 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
+import type { SessionReply, SessionRequest } from '../messages/types.js'
+import type { CopyRow, CopyWrite, LocalCopy } from './copy.js'
+import { Peer } from './peer.js'
+import type { PeerInput } from './types.js'
+
+const epoch = '00000000000000aa'
+const point = (position: number, of = epoch) => ({ epoch: of, position, chain: position })
+const nothing: LocalCopy = { epoch: null, resume: null, rows: [] }
+
+function updateBy(text: string): Uint8Array {
+  const doc = new Y.Doc()
+  doc.getText('t').insert(0, text)
+  return Y.encodeStateAsUpdate(doc)
+}
+
+function row(id: number, text: string, saved: boolean, changes = 1): CopyRow {
+  return { id, update: updateBy(text), changes, saved }
+}
+
+/** A tab: its document, its Peer, and a store that answers when the test says so. */
+class Tab {
+  readonly doc = new Y.Doc()
+  readonly sent: SessionRequest[] = []
+  readonly writes: CopyWrite[] = []
+  #nextId = 100
+  readonly peer: Peer
+
+  constructor(packBytes?: number) {
+    const replica = {
+      stateVector: () => Y.encodeStateVector(this.doc),
+      difference: (vector: Uint8Array) => Y.encodeStateAsUpdate(this.doc, vector),
+    }
+    this.peer = new Peer('story', replica, packBytes)
+    this.doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== 'elsewhere') this.step({ type: 'edited', update })
+    })
+  }
+
+  step(input: PeerInput): void {
+    for (const effect of this.peer.step(input)) {
+      if (effect.type === 'send') this.sent.push(effect.request)
+      if (effect.type === 'write') this.writes.push(effect.write)
+      if (effect.type === 'apply') Y.applyUpdate(this.doc, effect.update, 'elsewhere')
+    }
+  }
+
+  load(copy: LocalCopy): void {
+    for (const { update } of copy.rows) Y.applyUpdate(this.doc, update, 'elsewhere')
+    this.step({ type: 'loaded', copy })
+  }
+
+  type(text: string): void {
+    this.doc.getText('t').insert(0, text)
+    this.step({ type: 'flushed' })
+  }
+
+  /** The store has written what it was asked for last. */
+  written(): number[] {
+    const ids = this.writes.at(-1)!.append.map(() => this.#nextId++)
+    this.step({ type: 'written', rows: ids })
+    return ids
+  }
+
+  reply(reply: SessionReply): void {
+    this.step({ type: 'received', reply })
+  }
+
+  open(position: number, stateVector: Uint8Array | null = Uint8Array.of(0), of = epoch): void {
+    this.step({ type: 'connected' })
+    this.reply({ type: 'opened', point: point(position, of), stateVector, access: 'write' })
+    this.reply({ type: 'synced', position, chain: position, update: null })
+  }
+
+  said(): string[] {
+    return this.sent.splice(0).map((request) => request.type)
+  }
+
+  /** What the store is to be told now, and no more. */
+  onlyWrite(): CopyWrite {
+    expect(this.writes).toHaveLength(1)
+    return this.writes[0]!
+  }
+}
+
+let tab: Tab
+beforeEach(() => {
+  tab = new Tab()
+})
+
+describe('before the local copy was read', () => {
+  test('nothing is opened; then the point where it left off is offered', () => {
+    tab.step({ type: 'connected' })
+    expect(tab.said()).toEqual([])
+    expect(tab.peer.state).toEqual({ at: 'loading', connected: true })
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)] })
+    expect(tab.sent).toMatchObject([{ type: 'open', resume: point(7) }])
+  })
+
+  test('edits are kept, and what was pending before comes to the relay with them', () => {
+    tab.type('early')
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true), row(2, 'pending', false, 12)] })
+    expect(tab.peer).toMatchObject({ edits: 13, kept: 0, pending: 13 })
+    expect(tab.onlyWrite().append).toMatchObject([{ saved: false, changes: 1 }])
+    const [id] = tab.written()
+    expect(tab.peer.kept).toBe(13)
+    tab.open(7, null)
+    expect(tab.sent.at(-1)).toMatchObject({ type: 'update', seq: 1, answer: false })
+    tab.reply({ type: 'ack', seq: 1, position: 8, chain: 8 })
+    expect(tab.writes.at(-1)).toMatchObject({ epoch, saved: [id, 2].sort(), resume: point(8) })
+  })
+
+  test('a connection that was lost meanwhile is not used', () => {
+    tab.step({ type: 'connected' })
+    tab.step({ type: 'disconnected' })
+    tab.load(nothing)
+    expect(tab.said()).toEqual([])
+    expect(tab.peer.state).toEqual({ at: 'offline' })
+  })
+})
+
+describe('writing', () => {
+  test('edits of one turn, and all that gathers while the store writes, are one write each', () => {
+    tab.load(nothing)
+    for (const letter of 'abc') tab.type(letter)
+    expect(tab.writes.map(({ append }) => append.length)).toEqual([1])
+    tab.written()
+    expect(tab.writes.map(({ append }) => append.length)).toEqual([1, 2])
+    expect(tab.peer).toMatchObject({ kept: 1, edits: 3 })
+  })
+
+  test('the resume point goes with the rows that it covers', () => {
+    tab.load(nothing)
+    tab.open(4)
+    tab.written()
+    tab.reply({ type: 'update', position: 5, chain: 5, update: updateBy('theirs') })
+    expect(tab.writes.at(-1)).toMatchObject({ epoch, append: [{ saved: true }], resume: point(5) })
+  })
+
+  test('an edit that was acknowledged while it was being written is marked by the next write', () => {
+    tab.load(nothing)
+    tab.open(4)
+    tab.written()
+    tab.reply({ type: 'ack', seq: 1, position: 4, chain: 4 })
+    tab.type('a')
+    tab.reply({ type: 'ack', seq: 2, position: 5, chain: 5 })
+    expect(tab.writes.at(-1)).toMatchObject({ append: [{ saved: false }], saved: [] })
+    const ids = tab.written()
+    expect(tab.writes.at(-1)).toMatchObject({ append: [], saved: ids, resume: point(5) })
+  })
+
+  test('one that failed is tried again with all that came since, and nothing is called kept before', () => {
+    tab.load(nothing)
+    tab.type('a')
+    tab.step({ type: 'writeFailed', lost: false })
+    tab.type('b')
+    expect(tab.writes).toHaveLength(1)
+    expect(tab.peer).toMatchObject({ kept: 0, pending: 2 })
+    tab.step({ type: 'retryWrite' })
+    expect(tab.writes.at(-1)!.append).toHaveLength(2)
+    tab.written()
+    expect(tab.peer.kept).toBe(2)
+  })
+
+  test('a copy that is lost gets everything that is here', () => {
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)] })
+    tab.type('typed ')
+    tab.step({ type: 'writeFailed', lost: true })
+    tab.load(nothing)
+    const { append, resume } = tab.writes.at(-1)!
+    expect({ append, resume }).toMatchObject({ append: [{ saved: false, changes: 1 }], resume: point(7) })
+    const copy = new Y.Doc()
+    Y.applyUpdate(copy, append[0]!.update)
+    expect(copy.getText('t').toString().length).toBe('typed saved'.length)
+  })
+
+  test('opening it again without a change writes nothing', () => {
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)] })
+    tab.open(7, null)
+    tab.step({ type: 'disconnected' })
+    tab.open(7, null)
+    expect(tab.writes).toEqual([])
+  })
+})
+
+describe('another epoch', () => {
+  test('makes no row count as saved, until the relay has the full difference', () => {
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)] })
+    const other = '00000000000000bb'
+    tab.open(2, Uint8Array.of(0), other)
+    expect(tab.writes.at(-1)).toMatchObject({ epoch: other, saved: [], resume: point(2, other) })
+    tab.written()
+    tab.reply({ type: 'ack', seq: 1, position: 3, chain: 3 })
+    expect(tab.writes.at(-1)).toMatchObject({ epoch: other, saved: [1], resume: point(3, other) })
+  })
+})
+
+describe('packing', () => {
+  test('makes the state of the replica the one row, when all of it is saved', () => {
+    tab = new Tab(1_000)
+    tab.load({ epoch, resume: point(7), rows: [1, 2, 3, 4, 5, 6, 7, 8].map((id) => row(id, `row ${id}`, true)) })
+    const { append, remove } = tab.onlyWrite()
+    expect(append).toMatchObject([{ saved: true }])
+    expect(remove).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(append[0]!.update).toEqual(Y.encodeStateAsUpdate(tab.doc))
+  })
+
+  test('keeps edits that are not saved apart, counts them, and joins them too', () => {
+    tab = new Tab(1_000)
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)] })
+    for (let i = 0; i < 8; i++) {
+      tab.type('x')
+      tab.written()
+    }
+    if (tab.peer.writing) tab.written()
+    const pack = tab.writes.find(({ remove }) => remove.length > 0)!
+    expect(pack.remove).not.toContain(1)
+    expect(pack.append[0]).toMatchObject({ saved: false, changes: pack.remove.length })
+    expect([tab.peer.pending, tab.peer.kept]).toEqual([8, 8])
+  })
+})

@@ -1,0 +1,322 @@
+import type { LogPoint } from '../log/port.js'
+import { decodeStateVector, emptyStateVector, encodeStateVector, mergeUpdates } from '../updates/index.js'
+import { Scan } from '../updates/scan.js'
+import type { CopyWrite, LocalCopy, RowId } from './copy.js'
+import { type Acknowledged, type Edit, messageBytesMax, type Outbox } from './outbox.js'
+import type { Replica } from './types.js'
+
+/** An update that becomes a row. */
+interface Item {
+  readonly update: Uint8Array
+  /** the local edits in it; none where it came from the relay */
+  edits: readonly Edit[]
+  /** without edits: the relay has it on disk */
+  saved: boolean
+}
+
+/** One row in place of others. */
+interface Pack {
+  readonly item: Item
+  readonly remove: readonly RowId[]
+  /** it is the whole state of the replica */
+  readonly whole: boolean
+}
+
+/** The write that is on its way to the store. */
+interface Flight {
+  readonly write: CopyWrite
+  readonly items: readonly Item[]
+  readonly pack: Pack | null
+  /** with it, the first so many local changes are in the copy */
+  readonly edits: number
+}
+
+/** What a row costs beside its bytes, in the database and on loading. */
+const rowBytes = 256
+
+/** Rows are packed once they have grown by this much and have doubled: so no byte is written again and again. */
+export const packBytesMin = 64 * 1024
+
+const scan = new Scan()
+
+/**
+ * What the local copy has of a document, and what is to be written to it next. One write is under way at a time, and
+ * the next one takes everything that has gathered.
+ *
+ * Invariants: rows are written in the order in which their updates came to the replica. A resume point is written with
+ * all rows that came before it. A row counts as saved only where the relay has all of it on disk. Only rows whose
+ * content is in the replica are removed, and in the transaction that writes what takes their place.
+ */
+export class CopyQueue {
+  #at: 'unread' | 'none' | 'ready' | 'writing' | 'failed' = 'unread'
+  #flight: Flight | null = null
+  #waiting: Item[] = []
+  /** the rows that this replica knows, with what they weigh */
+  readonly #rows = new Map<RowId, number>()
+  /** those that the copy does not call saved */
+  readonly #unmarked = new Set<RowId>()
+  /** those of them that the relay has on disk */
+  readonly #marks = new Set<RowId>()
+  #epoch: string | null = null
+  /** as it was written last */
+  #resume: LogPoint | null = null
+  /** the copy may lack something that the replica has */
+  #incomplete = false
+  /** a pack that is made already */
+  #pack: Pack | null = null
+  #bytes = 0
+  /** what was written since the last pack */
+  #tail = 0
+  #kept = 0
+  readonly #packBytesMin: number
+
+  constructor(packBytes: number) {
+    this.#packBytesMin = packBytes
+  }
+
+  /** the first so many local changes are in the copy */
+  get kept(): number {
+    return this.#kept
+  }
+
+  /** the copy is being read or written */
+  get busy(): boolean {
+    return this.#at === 'unread' || this.#at === 'writing'
+  }
+
+  /** There is no copy, or it is lost: nothing is gathered for it until one is attached. */
+  forgo(): void {
+    this.#at = 'none'
+    this.#flight = this.#pack = this.#resume = null
+    this.#waiting = []
+    this.#rows.clear()
+    this.#unmarked.clear()
+    this.#marks.clear()
+    this.#bytes = this.#tail = this.#kept = 0
+  }
+
+  /** The copy was read, and its content is in the replica. Its rows that are not saved are edits from here on. */
+  attach(copy: LocalCopy, outbox: Outbox): void {
+    if (this.#at === 'none') return this.#attachLate(copy, outbox)
+    for (const { id, update, changes, saved } of copy.rows) {
+      this.#addRow(id, update)
+      if (saved) continue
+      this.#unmarked.add(id)
+      outbox.add(update, changes, id)
+    }
+    this.#epoch = copy.epoch
+    this.#resume = copy.resume
+    this.#tail = this.#bytes - Math.max(0, ...this.#rows.values())
+    this.#at = 'ready'
+    if (this.#waiting.length === 0) this.#kept = outbox.edits
+    if (this.#isHeavy && this.#unmarked.size > 0) this.#pack = packSaved(copy)
+  }
+
+  /** While there was no copy, nothing was gathered: it gets the whole state. */
+  #attachLate(copy: LocalCopy, outbox: Outbox): void {
+    const current = this.#epoch === null || this.#epoch === copy.epoch
+    const mine = new Map(outbox.unsaved.map((edit) => [String(edit.update), edit]))
+    for (const edit of mine.values()) edit.row = null
+    for (const { id, update, changes, saved } of copy.rows) {
+      this.#addRow(id, update)
+      if (saved && current) continue
+      this.#unmarked.add(id)
+      const edit = mine.get(String(update))
+      if (edit) edit.row = id
+      else outbox.add(update, changes, id)
+    }
+    this.#epoch ??= copy.epoch
+    this.#resume = copy.resume
+    this.#incomplete = true
+    this.#at = 'ready'
+  }
+
+  /** A local change. */
+  edited(edit: Edit): void {
+    if (this.#at !== 'none') this.#waiting.push({ update: edit.update, edits: [edit], saved: false })
+  }
+
+  /** An update of the relay. */
+  received(update: Uint8Array): void {
+    if (this.#at !== 'none') this.#waiting.push({ update, edits: [], saved: true })
+  }
+
+  /** A session has begun. In another epoch nobody knows what the relay has, until {@link exchanged}. */
+  enter(epoch: string): void {
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    this.#marks.clear()
+    for (const id of this.#rows.keys()) this.#unmarked.add(id)
+    for (const item of this.#unwritten) {
+      item.edits = item.edits.filter((edit) => !edit.saved)
+      item.saved = false
+    }
+  }
+
+  /** The relay has these edits on disk. */
+  acknowledged({ edits, answered }: Acknowledged, outbox: Outbox): void {
+    const shared = outbox.firstUnsaved?.row
+    for (const { row } of edits) if (row !== shared) this.#mark(row)
+    if (answered) this.exchanged(outbox)
+  }
+
+  /** What is here and not in the outbox, the relay has, or will never get from here. */
+  exchanged(outbox: Outbox): void {
+    const unsaved = new Set(outbox.unsaved.map((edit) => edit.row))
+    for (const id of this.#unmarked) if (!unsaved.has(id)) this.#mark(id)
+    for (const item of this.#unwritten) item.saved = true
+  }
+
+  /** The replica has something that came here by no update. */
+  distrust(): void {
+    this.#incomplete = true
+  }
+
+  /** What to write now, or null. `resume` is where the replica is. */
+  next(outbox: Outbox, replica: Replica, resume: LogPoint | null): CopyWrite | null {
+    if (this.#at !== 'ready') return null
+    const pack = this.#nextPack(outbox, replica)
+    // what came from the relay may be on its way to the replica still
+    const waiting = pack?.whole ? this.#waiting.filter((item) => item.edits.length === 0) : this.#waiting
+    const items = pack ? [pack.item, ...waiting] : waiting
+    const moved = resume !== null && !isSamePoint(resume, this.#resume)
+    if (items.length === 0 && this.#marks.size === 0 && !moved) return null
+    const append = items.map((item) => ({ update: item.update, changes: changesOf(item), saved: isSaved(item) }))
+    const claims = moved || this.#marks.size > 0 || append.some((row) => row.saved)
+    const write: CopyWrite = {
+      epoch: claims ? this.#epoch : null,
+      append,
+      saved: [...this.#marks],
+      remove: pack?.remove ?? [],
+      resume: moved ? resume : null,
+    }
+    this.#flight = { write, items, pack, edits: outbox.edits }
+    this.#waiting = []
+    this.#marks.clear()
+    if (pack?.whole) this.#incomplete = false
+    this.#at = 'writing'
+    return write
+  }
+
+  /** The write is on disk, and its rows have these ids. */
+  written(ids: readonly RowId[], outbox: Outbox): void {
+    if (this.#flight === null) return
+    const { write, items, pack, edits } = this.#flight
+    const current = write.epoch === null || write.epoch === this.#epoch
+    for (const id of write.remove) this.#removeRow(id)
+    if (current) for (const id of write.saved) this.#unmarked.delete(id)
+    for (const [index, item] of items.entries()) {
+      const id = ids[index]!
+      this.#addRow(id, item.update)
+      for (const edit of item.edits) edit.row = id
+      if (!write.append[index]!.saved || !current) this.#unmarked.add(id)
+      if (isSaved(item)) this.#mark(id)
+    }
+    if (write.resume) this.#resume = write.resume
+    if (pack) this.#tail = 0
+    if (pack && !pack.whole && pack.item.edits.length > 0) outbox.squash(pack.item.edits, pack.item.update, ids[0]!)
+    if (pack === this.#pack) this.#pack = null
+    this.#kept = edits
+    this.#flight = null
+    this.#at = 'ready'
+  }
+
+  /** The store could not write: what was to be written waits for {@link retry}. */
+  failed(): void {
+    if (this.#flight === null) return
+    const { write, items, pack } = this.#flight
+    this.#waiting = [...items.filter((item) => item !== pack?.item), ...this.#waiting]
+    if (write.epoch === this.#epoch) for (const id of write.saved) this.#mark(id)
+    if (pack?.whole) this.#incomplete = true
+    this.#flight = null
+    this.#at = 'failed'
+  }
+
+  /** The store is worth another try. */
+  retry(): void {
+    if (this.#at === 'failed') this.#at = 'ready'
+  }
+
+  get #unwritten(): Item[] {
+    return [...(this.#flight?.items ?? []), ...this.#waiting]
+  }
+
+  get #isHeavy(): boolean {
+    return this.#tail > Math.max(this.#packBytesMin, this.#bytes - this.#tail)
+  }
+
+  #nextPack(outbox: Outbox, replica: Replica): Pack | null {
+    if (this.#pack) return this.#pack
+    const saved = outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
+    if (this.#incomplete || (this.#isHeavy && saved)) return this.#packAll(saved, outbox, replica)
+    return this.#isHeavy ? packEdits(outbox, replica, this.#packBytesMin / 2) : null
+  }
+
+  #packAll(saved: boolean, outbox: Outbox, replica: Replica): Pack {
+    const item = { update: replica.difference(emptyStateVector), edits: outbox.unsaved, saved }
+    return { item, remove: [...this.#rows.keys()], whole: true }
+  }
+
+  #mark(row: RowId | null): void {
+    if (row !== null && this.#unmarked.has(row)) this.#marks.add(row)
+  }
+
+  #addRow(id: RowId, update: Uint8Array): void {
+    const weight = update.length + rowBytes
+    this.#rows.set(id, weight)
+    this.#bytes += weight
+    this.#tail += weight
+  }
+
+  #removeRow(id: RowId): void {
+    this.#bytes -= this.#rows.get(id) ?? 0
+    this.#rows.delete(id)
+    this.#unmarked.delete(id)
+    this.#marks.delete(id)
+  }
+}
+
+/** The saved rows as one, while edits that are not must stay out of it. */
+function packSaved({ rows }: LocalCopy): Pack | null {
+  const saved = rows.filter((row) => row.saved)
+  if (saved.length < 2) return null
+  const item = { update: mergeUpdates(saved.map((row) => row.update)), edits: [], saved: true }
+  return { item, remove: saved.map((row) => row.id), whole: false }
+}
+
+/** Edits that are not saved as one row: a day's typing without a network. Large ones are left, or no relay would take them. */
+function packEdits(outbox: Outbox, replica: Replica, bytesMin: number): Pack | null {
+  const edits = outbox.unsaved.filter((edit) => edit.row !== null && edit.update.length < messageBytesMax / 2)
+  const remove = [...new Set(edits.map((edit) => edit.row!))]
+  const bytes = edits.reduce((sum, { update }) => sum + update.length, 0)
+  if (remove.length < 2 || bytes + edits.length * rowBytes < bytesMin) return null
+  // the replica has joined neighbours, and forgotten what was deleted again
+  const joined = replica.difference(vectorBefore(edits, replica.stateVector()))
+  const update = joined.length < bytes ? joined : mergeUpdates(edits.map((edit) => edit.update))
+  return { item: { update, edits, saved: false }, remove, whole: false }
+}
+
+/** The state vector of a replica, as it was before the inserts of these edits. */
+function vectorBefore(edits: readonly Edit[], stateVector: Uint8Array): Uint8Array {
+  const vector = decodeStateVector(stateVector)
+  for (const { update } of edits) {
+    scan.read(update)
+    for (let i = 0; i < scan.runCount; i++) {
+      const client = scan.runClient(i)
+      vector.set(client, Math.min(scan.runClock(i), vector.get(client) ?? 0))
+    }
+  }
+  return encodeStateVector(vector)
+}
+
+function isSaved({ edits, saved }: Item): boolean {
+  return edits.length === 0 ? saved : edits.every((edit) => edit.saved)
+}
+
+function changesOf({ edits }: Item): number {
+  return edits.reduce((sum, edit) => sum + (edit.saved ? 0 : edit.changes), 0) || 1
+}
+
+function isSamePoint(a: LogPoint, b: LogPoint | null): boolean {
+  return b !== null && a.epoch === b.epoch && a.position === b.position && a.chain === b.chain
+}

@@ -1,0 +1,31 @@
+import { InvalidArgumentError, Option } from 'commander'
+
+/** A flag with its environment variable: `--log-level` and `SYNCLINE_LOG_LEVEL`. */
+export function setting(name: string, value: string, description: string): Option {
+  const variable = `SYNCLINE_${name.replaceAll('-', '_').toUpperCase()}`
+  return new Option(`--${name} ${value}`, description).env(variable)
+}
+
+/** Gathers what is given several times, or with commas. */
+export function collectList(given: string, list: string[] | undefined): string[] {
+  return [...(list ?? []), ...given.split(',')]
+}
+
+/** The directory of the documents, which every command but `serve` needs closed. */
+export function dataSetting(): Option {
+  return setting('data', '<directory>', 'where the documents are kept; no relay may be running on it')
+    .default('./data')
+    .argParser(nonEmpty)
+}
+
+/** The same, for commands that ask the relay where one is running. */
+export function sharedDataSetting(): Option {
+  return setting('data', '<directory>', 'where the documents are kept, whether a relay is running on it or not')
+    .default('./data')
+    .argParser(nonEmpty)
+}
+
+function nonEmpty(value: string): string {
+  if (value === '') throw new InvalidArgumentError('expected a directory')
+  return value
+}

@@ -1,0 +1,112 @@
+import { Worker } from 'node:worker_threads'
+import { SynclineError } from '@syncline/protocol'
+import type { Clock } from '../clock.js'
+import { type Answer, bytesOf, type Job, packJob } from './job.js'
+
+const MiB = 1024 * 1024
+
+// a document of 64 MiB takes some 10 s; what Yjs is lost in takes for ever
+const timeoutMsDefault = 120_000
+// documents grow to 64 MiB; before they are merged, their updates have a bit more
+const jobBytesMax = 96 * MiB
+// a document takes up to 17 times its bytes, and what exhausts this ends the thread, not the relay
+const heapMiBMaxDefault = 2_048
+
+/** How a {@link CompactionThread} differs from the usual. */
+export interface CompactionThreadOptions {
+  /** the program of the thread; default: that of this package, as it was built */
+  readonly entry?: URL
+  /** after so long a job is given up, and the thread with it; default 120,000 */
+  readonly timeoutMs?: number
+  /** memory that exhausts the thread; default 2,048 */
+  readonly heapMiBMax?: number
+}
+
+interface Running {
+  settle(answer: Answer): void
+}
+
+/**
+ * The thread that compacts, one job after the other. It starts with the first job, which takes some 200 ms, and stays;
+ * where it ends of itself or is lost in a job, the next job starts another one.
+ */
+export class CompactionThread {
+  readonly #clock: Clock
+  readonly #entry: URL
+  readonly #timeoutMs: number
+  readonly #heapMiBMax: number
+  #worker: Worker | null = null
+  #running: Running | null = null
+  #isClosed = false
+
+  constructor(clock: Clock, options: CompactionThreadOptions = {}) {
+    this.#clock = clock
+    // the package names it, so that it is found from the sources too
+    this.#entry = options.entry ?? new URL(import.meta.resolve('#compaction-worker'))
+    this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
+    this.#heapMiBMax = options.heapMiBMax ?? heapMiBMaxDefault
+  }
+
+  /**
+   * Makes one update of a base and the updates after it, see `collect`; one call at a time. The base is given away: it
+   * cannot be read afterwards.
+   *
+   * @throws SynclineError `compaction_mismatch`, `compaction_failed`, `closed`
+   */
+  async run(base: Uint8Array | null, updates: readonly Uint8Array[]): Promise<Uint8Array> {
+    if (this.#isClosed) throw new SynclineError('closed')
+    if (this.#running !== null) throw new Error('a compaction is running')
+    const bytes = (base?.length ?? 0) + bytesOf(updates)
+    if (bytes > jobBytesMax) throw new SynclineError('compaction_failed', `It has ${bytes} bytes of updates`)
+    const answer = await this.#ask(...packJob(base, updates))
+    if ('base' in answer) return answer.base
+    throw new SynclineError(this.#isClosed ? 'closed' : answer.code, answer.reason)
+  }
+
+  /** Ends the thread, and a job with it. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#worker?.terminate()
+  }
+
+  #ask(job: Job, transferred: readonly ArrayBuffer[]): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.#worker ??= this.#start()
+      const worker = this.#worker
+      const cancel = this.#clock.after(this.#timeoutMs, () => {
+        this.#lost(worker, `It took more than ${this.#timeoutMs} ms`)
+      })
+      this.#running = {
+        settle: (answer) => {
+          this.#running = null
+          cancel()
+          worker.unref()
+          resolve(answer)
+        },
+      }
+      worker.ref()
+      worker.postMessage(job, transferred)
+    })
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#entry, {
+      execArgv: [], // those of the process are not for it: they may make it wait for a debugger
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMiBMax },
+    })
+    worker.on('message', (answer: Answer) => this.#running?.settle(answer))
+    worker.on('messageerror', (error) => this.#lost(worker, String(error)))
+    worker.on('error', (error) => this.#lost(worker, String(error)))
+    worker.on('exit', () => this.#lost(worker, 'The thread ended'))
+    worker.unref()
+    return worker
+  }
+
+  #lost(worker: Worker, reason: string): void {
+    // an error comes before the end, and another worker may be at work by then
+    if (this.#worker !== worker) return
+    this.#worker = null
+    void worker.terminate()
+    this.#running?.settle({ code: 'compaction_failed', reason })
+  }
+}

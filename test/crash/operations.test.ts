@@ -1,0 +1,169 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openLevelLog } from '@syncline/server'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { restoreBackup } from '../../packages/server/src/log/restore.js'
+import { flip, keyAt, textOf, Writing, withLog } from '../cli/support.js'
+import { root } from '../support/tree.js'
+
+const program = join(root, 'node_modules/.syncline/operation-process.mjs')
+const words = Array.from({ length: 40 }, (_, i) => `${i} `)
+const whole = words.join('')
+const stepsMax = 200
+
+let directory: string
+/** what each operation begins with */
+let prepared: string
+
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(root, 'test/crash/operation-process.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['level'],
+    alias: { '@syncline/protocol': join(root, 'packages/protocol/src/index.ts') },
+    banner: {
+      js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url)",
+    },
+  })
+  directory = mkdtempSync(join(tmpdir(), 'syncline-steps-'))
+  prepared = join(directory, 'prepared')
+  const writing = new Writing()
+  await withLog(prepared, async (log) => {
+    for (const word of words) await log.commit(['notes', 'other', 'deleted'].map((name) => writing.next(name, word)))
+    for (const name of ['notes', 'other']) {
+      const base = { base: writing.all(name), keepAfter: 30, keepHistory: true }
+      await log.replaceBase(name, { point: writing.point(name), ...base })
+    }
+    await log.remove('deleted', 1)
+  })
+})
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+/** Runs it to its n-th step; false where it ended before. */
+async function runsInto(step: number, operation: string, data: string, other: string): Promise<boolean> {
+  const child = spawn(process.execPath, [program, operation, data, other, String(step)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const [code, signal] = await once(child, 'close')
+  if (signal === 'SIGKILL') return true
+  expect(code, `${operation} without a kill`).toBe(0)
+  return false
+}
+
+/** Kills an operation at each of its steps, each time on a fresh copy, and looks at what is left. */
+async function atEachStep(
+  operation: string,
+  begin: (data: string) => void,
+  look: (data: string, other: string, isKilled: boolean) => Promise<void>,
+): Promise<void> {
+  for (let step = 1; step < stepsMax; step++) {
+    const at = mkdtempSync(join(directory, `${operation}-`))
+    const [data, other] = [join(at, 'data'), join(at, 'other')]
+    begin(data)
+    const isKilled = await runsInto(step, operation, data, other)
+    await look(data, other, isKilled)
+    rmSync(at, { recursive: true })
+    if (isKilled) continue
+    console.info(`${operation}: killed at each of ${step - 1} steps`)
+    return expect(step).toBeGreaterThan(3)
+  }
+  throw new Error(`${operation} has more than ${stepsMax} steps`)
+}
+
+const copy = (data: string) => cpSync(prepared, data, { recursive: true })
+const stateOf = async (data: string) =>
+  withLog(data, async (log) => {
+    const read = (name: string) => log.read(name).then(textOf, ({ code }) => code as string)
+    return { notes: await read('notes'), other: await read('other'), deleted: await read('deleted') }
+  })
+const before = { notes: whole, other: whole, deleted: 'document_deleted' }
+const deleted = { ...before, notes: 'document_deleted' }
+
+describe('a crash at each step', () => {
+  test('of a deletion leaves the document or nothing of it; doing it again ends it', { timeout: 120_000 }, async () => {
+    const seen = new Set<string>()
+    await atEachStep('delete', copy, async (data, _, isKilled) => {
+      const state = await stateOf(data)
+      expect([before, deleted]).toContainEqual(state)
+      if (!isKilled) expect(state).toEqual(deleted)
+      seen.add(state.notes)
+      await withLog(data, async (log) => {
+        await log.remove('notes', 2)
+        await expect(log.read('notes')).rejects.toMatchObject({ code: 'document_deleted' })
+        expect(await log.create('notes', 'bbbbbbbbbbbbbbbb')).toBe(true)
+        expect((await log.read('notes'))?.records).toEqual([])
+        expect(await log.history('notes')).toEqual([])
+      })
+      expect(await stateOf(data)).toEqual({ ...before, notes: '' })
+    })
+    expect(seen.size).toBe(2)
+  })
+
+  test('of a creation leaves it deleted or empty', { timeout: 120_000 }, async () => {
+    await atEachStep('create', copy, async (data, _, isKilled) => {
+      const state = await stateOf(data)
+      expect([before, { ...before, deleted: '' }]).toContainEqual(state)
+      if (!isKilled) expect(state.deleted).toBe('')
+      await withLog(data, (log) => log.create('deleted', 'bbbbbbbbbbbbbbbb'))
+      expect(await stateOf(data)).toEqual({ ...before, deleted: '' })
+    })
+  })
+
+  test('of a repair leaves the document as it was, or repaired; doing it again ends it', {
+    timeout: 120_000,
+  }, async () => {
+    const damaged = join(directory, 'damaged')
+    copy(damaged)
+    await flip(damaged, keyAt('b', 'notes', 40), 9)
+    const { repairLog } = await import('../../packages/server/src/log/maintenance.js')
+    await atEachStep(
+      'repair',
+      (data) => cpSync(damaged, data, { recursive: true }),
+      async (data, _, isKilled) => {
+        const state = await stateOf(data)
+        // its history had all that the base had
+        expect([{ ...before, notes: 'document_damaged' }, before]).toContainEqual(state)
+        if (!isKilled) expect(state).toEqual(before)
+        await repairLog(data, { time: 3, newEpoch: () => 'cccccccccccccccc' }, async () => {})
+        expect(await stateOf(data)).toEqual(before)
+      },
+    )
+  })
+
+  test('of a backup leaves a whole one or none, and the documents alone', { timeout: 180_000 }, async () => {
+    await atEachStep('backup', copy, async (data, target, isKilled) => {
+      expect(await stateOf(data)).toEqual(before)
+      if (!isKilled) expect(existsSync(target)).toBe(true)
+      if (!existsSync(target)) {
+        const log = await openLevelLog(data)
+        await log.backUp(target, 1) // what the crash left is in nobody's way
+        await log.close()
+      }
+      const restored = `${data}-restored`
+      await restoreBackup(target, restored, { time: 1, newEpoch: () => 'cccccccccccccccc' })
+      expect(await stateOf(restored)).toEqual(before)
+    })
+  })
+
+  test('of a restore leaves all documents or no log; doing it again ends it', { timeout: 180_000 }, async () => {
+    const backup = join(directory, 'backup')
+    const log = await openLevelLog(prepared)
+    await log.backUp(backup, 1)
+    await log.close()
+    const begin = (data: string) => cpSync(backup, join(data, '..', 'other'), { recursive: true })
+    await atEachStep('restore', begin, async (data, other, isKilled) => {
+      const isThere = existsSync(join(data, 'log'))
+      if (!isKilled) expect(isThere).toBe(true)
+      if (!isThere) await restoreBackup(other, data, { time: 1, newEpoch: () => 'cccccccccccccccc' })
+      expect(await stateOf(data)).toEqual(before)
+      expect(readdirSync(data)).toEqual(['log'])
+    })
+  })
+})
