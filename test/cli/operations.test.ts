@@ -136,7 +136,11 @@ describe('backup and restore', () => {
     expect(await withLog(data, async (log) => textOf(await log.read('notes')))).toBe('before, ')
     const second = await startRelay({ dataDirectory: data, port })
     await until('ann to be back', () => ann.handle.status.connection === 'online')
-    await saved(ann)
+    // her edit was acknowledged once: `saved` does not wait for it to be brought back
+    const reader = joinYWebsocket(second, 'notes')
+    await reader.synced
+    await until('what the backup lacks', () => reader.text.toString() === 'before, after the backup')
+    await reader.leave()
     expect(await readBy(second, 'notes')).toBe('before, after the backup')
     const late = joinNative(second, 'gone')
     await expect(late.synced).rejects.toMatchObject({ code: 'document_deleted' })

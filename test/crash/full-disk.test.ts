@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { cpSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { RelayProcess } from '../support/relay.js'
+import { RelayProcess, type RelayProcessOptions } from '../support/relay.js'
 import { Chance } from '../support/sessions.js'
 import { until } from '../support/until.js'
 import { Crowd, type CrowdOptions } from './crowd.js'
@@ -27,8 +27,8 @@ class Life {
   readonly oracle = new Oracle()
   #crowd: Crowd | null = null
 
-  constructor(dataDirectory: string, env: Readonly<Record<string, string>> = {}) {
-    this.relay = new RelayProcess({ dataDirectory, env })
+  constructor(options: RelayProcessOptions) {
+    this.relay = new RelayProcess(options)
     onTestFinished(async () => {
       if (this.relay.isRunning) await this.relay.kill('SIGKILL')
       await this.#crowd?.leave()
@@ -65,7 +65,7 @@ class Life {
     const copy = mkdtempSync(join(scratch, 'syncline-copy-'))
     try {
       if (this.relay.isRunning) this.relay.process.kill('SIGSTOP')
-      cpSync(this.relay.dataDirectory, copy, { recursive: true })
+      cpSync(join(this.relay.dataDirectory, 'log'), join(copy, 'log'), { recursive: true })
       if (this.relay.isRunning) this.relay.process.kill('SIGCONT')
       return await this.oracle.missingOnDisk(copy)
     } finally {
@@ -95,7 +95,7 @@ test.skipIf(withoutTmpfs)(
     const chance = new Chance(seed)
     const disk = new SmallDisk(32 * MiB)
     onTestFinished(() => disk.unmount())
-    const life = new Life(join(disk.path, 'data'))
+    const life = new Life({ dataDirectory: join(disk.path, 'data'), args: ['--disk-reserve', '0'] })
     await life.relay.start()
     life.join({
       chance,
@@ -120,6 +120,28 @@ test.skipIf(withoutTmpfs)(
     await life.finish()
     expect(await life.missingOnDisk(), 'in the end').toEqual([])
     console.info(`${fullDisks} times the disk was full, ${life.oracle.acknowledged} acknowledgements, nothing is lost`)
+  },
+)
+
+test.skipIf(withoutTmpfs)(
+  'a reserve: no edits are taken before the disk is full, and again when there is room',
+  async () => {
+    const chance = new Chance(seed)
+    const disk = new SmallDisk(32 * MiB)
+    onTestFinished(() => disk.unmount())
+    const life = new Life({ dataDirectory: join(disk.path, 'data'), args: ['--disk-reserve', '8MiB'] })
+    await life.relay.start()
+    life.join({ chance, pages: ['page'], writers: [{ documents: ['page', 'rows'], inFlightMax: 2 }] })
+    await life.acknowledged(50)
+    disk.fill(4 * MiB)
+    await until('the relay to take no edits', () => life.endings.includes('disk_full'), { seen: () => life.endings })
+    expect(await life.missingOnDisk(), 'while edits are refused').toEqual([])
+    await recovered(life, disk)
+    expect(life.endings).not.toContain('storage_failed')
+    await life.kill()
+    expect(await life.missingOnDisk(), 'after a kill that followed').toEqual([])
+    await life.restart()
+    await life.finish()
   },
 )
 
@@ -158,7 +180,7 @@ describe.skipIf(withoutRecorder)('a sync that fails', () => {
 
   test('again and again for a while: the relay says so, and goes on', async () => {
     const chance = new Chance(seed)
-    const life = new Life(...recorded({ failSync: 30 + chance.int(50), failCount: 3 }))
+    const life = new Life(recorded({ failSync: 30 + chance.int(50), failCount: 3 }))
     await life.relay.start()
     life.join({ chance, pages: ['page'], writers: [{ documents: ['page', 'rows'], inFlightMax: 2 }] })
     await life.ready(false)
@@ -177,8 +199,8 @@ interface Outcome {
 }
 
 async function failSync(sync: number): Promise<Outcome> {
-  const [directory, env] = recorded({ failSync: sync })
-  const life = new Life(directory, env)
+  const options = recorded({ failSync: sync })
+  const life = new Life(options)
   const isStarted = await life.relay.start().then(
     () => true,
     () => false,
@@ -188,7 +210,7 @@ async function failSync(sync: number): Promise<Outcome> {
     return { at: 'commit', acknowledged: life.oracle.acknowledged }
   }
   expect(life.relay.complaints).toMatch(/^syncline: storage_failed: .+\n$/)
-  const second = new Life(directory)
+  const second = new Life({ ...options, env: {} })
   await second.relay.start()
   await writeAndKill(second, () => true)
   return { at: 'start', acknowledged: second.oracle.acknowledged }
@@ -206,8 +228,8 @@ async function writeAndKill(life: Life, hasFailed: () => boolean): Promise<void>
 }
 
 /** A data directory that is new, and the environment of a relay whose syncs there fail. */
-function recorded(options: Pick<RecorderOptions, 'failSync' | 'failCount'>): [string, Record<string, string>] {
+function recorded(options: Pick<RecorderOptions, 'failSync' | 'failCount'>): RelayProcessOptions {
   const place = realpathSync(mkdtempSync(join(scratch, 'syncline-error-')))
   onTestFinished(() => rmSync(place, { recursive: true }))
-  return [join(place, 'data'), recorderEnv({ directory: place, ...options })]
+  return { dataDirectory: join(place, 'data'), env: recorderEnv({ directory: place, ...options }) }
 }

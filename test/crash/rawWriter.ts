@@ -118,6 +118,8 @@ class RawDocument {
   #epoch = ''
   #send: ((request: SessionRequest) => void) | null = null
   #isLive = false
+  /** false while the relay takes no edits */
+  #mayWrite = false
   #isStopped = false
 
   constructor(name: string, options: RawWriterOptions) {
@@ -175,17 +177,18 @@ class RawDocument {
   }
 
   /** What is pending goes first; where the relay asks for a difference, that is what it is. */
-  #opened({ point, stateVector }: Reply<'opened'>): void {
+  #opened({ point, stateVector, access }: Reply<'opened'>): void {
     this.#epoch = point.epoch
-    const known = stateVector === null ? null : (Y.decodeStateVector(stateVector).get(this.#client) ?? 0)
+    this.#mayWrite = access === 'write'
+    const isAsked = stateVector !== null
     const acknowledged = this.#pending[0]?.clock ?? this.#clock
-    if (known !== null && known < acknowledged) {
+    const known = isAsked ? (Y.decodeStateVector(stateVector).get(this.#client) ?? 0) : acknowledged
+    if (known < acknowledged) {
       const fact = `${acknowledged} of client ${this.#client} were acknowledged, the relay has ${known}`
       return this.#options.witness.contradict(`${this.#name}: ${fact}`)
     }
     const rows = this.#pending.flatMap((pending) => pending.rows)
-    const isAsked = stateVector !== null
-    if (isAsked || rows.length > 0) this.#sendUpdate(acknowledged, rows, isAsked)
+    if (this.#mayWrite && (isAsked || rows.length > 0)) this.#sendUpdate(acknowledged, rows, isAsked)
     for (const pending of this.#pending) pending.seq = this.#seq
     if (isAsked && this.#resume !== null) this.#send?.({ type: 'exchange', stateVector: emptyStateVector })
   }
@@ -219,7 +222,7 @@ class RawDocument {
 
   #write(): void {
     const { chance, inFlightMax } = this.#options
-    while (this.#isLive && !this.#isStopped && this.#pending.length < inFlightMax) {
+    while (this.#isLive && this.#mayWrite && !this.#isStopped && this.#pending.length < inFlightMax) {
       const rows = Array.from({ length: 1 + chance.int(3) }, () => this.#row())
       this.#sendUpdate(this.#clock, rows, false)
       this.#pending.push({ clock: this.#clock, rows, seq: this.#seq })

@@ -125,8 +125,10 @@ export class SimReplica {
       done: (copy) => {
         if (this.#isClosed) return
         for (const row of copy.rows) Y.applyUpdate(this.doc, row.update, this)
-        this.#oracle.loaded(this, copy, this.#epoch)
-        this.step({ type: 'loaded', copy })
+        const { edits } = this.peer
+        const effects = this.peer.step({ type: 'loaded', copy })
+        this.#oracle.loaded(this, copy, this.#epoch, this.peer.edits - edits)
+        for (const effect of effects) this.#perform(effect)
         this.#epoch ??= copy.epoch
       },
       failed: () => {

@@ -36,20 +36,29 @@ export class Oracle {
     else this.#edits.set(replica, [{ update, changes }])
   }
 
-  /** What a copy holds that is not known to be saved counts as edits, save what this replica has written itself. */
-  loaded(replica: SimReplica, { rows, epoch }: LocalCopy, sessionEpoch: string | null): void {
-    const own = new Set((this.#edits.get(replica) ?? []).map(({ update }) => String(update)))
-    for (const { update, changes, saved } of rows) {
-      const isSaved = saved && (sessionEpoch === null || epoch === sessionEpoch)
-      if (!isSaved && !own.has(String(update))) this.edited(replica, update, changes)
+  /**
+   * A copy was read, late perhaps. What it holds that is not known to be saved counts as edits.
+   *
+   * @param added how many changes came with it: less where the replica itself had written some of these rows
+   */
+  loaded(replica: SimReplica, { rows, epoch }: LocalCopy, sessionEpoch: string | null, added: number): void {
+    const unsaved = rows.filter((row) => !row.saved || (sessionEpoch !== null && epoch !== sessionEpoch))
+    if (added === unsaved.reduce((sum, row) => sum + row.changes, 0)) {
+      for (const { update, changes } of unsaved) this.edited(replica, update, changes)
+      return
     }
+    // which of them it has written is not known here: all are owed once nothing is pending
+    const updates = [...(this.#edits.get(replica) ?? []), ...unsaved].map(({ update }) => update)
+    const changes = replica.peer.pending
+    this.#edits.set(replica, changes > 0 ? [{ update: mergeUpdates(updates), changes }] : [])
   }
 
   acknowledged(replica: SimReplica): void {
     const edits = this.#edits.get(replica) ?? []
-    const { pending } = replica.peer
-    while (edits.reduce((sum, edit) => sum + edit.changes, 0) > pending) {
-      const { update } = edits.shift()!
+    let acknowledged = edits.reduce((sum, edit) => sum + edit.changes, 0) - replica.peer.pending
+    while (edits.length > 0 && edits[0]!.changes <= acknowledged) {
+      const { update, changes } = edits.shift()!
+      acknowledged -= changes
       if (!this.#isDurable(replica.name, update)) throw new Error(`${replica.name}: acknowledged, but not on disk`)
       this.#acknowledged.push({ document: replica.name, update, promised: true })
     }

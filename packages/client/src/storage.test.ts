@@ -194,9 +194,9 @@ describe('a document with a store', () => {
     }
     await keeping
     expect(progress).toEqual(['1/2', '2/2'])
-    const cursors = here.socket.requests('awareness').flatMap(({ message }) => [
-      ...decodeAwareness(message.update, defaultLimits).values(),
-    ])
+    const cursors = here.socket
+      .requests('awareness')
+      .flatMap(({ message }) => [...decodeAwareness(message.update, defaultLimits).values()])
     expect(cursors.filter(({ state }) => state !== null)).toEqual([])
     const offline = world({ store, online: false }).connection.open('b')
     await offline.loaded

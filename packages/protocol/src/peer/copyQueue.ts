@@ -57,6 +57,8 @@ export class CopyQueue {
   readonly #unmarked = new Set<RowId>()
   /** those of them that the relay has on disk */
   readonly #marks = new Set<RowId>()
+  /** rows that hold edits beside what is saved: they stay until everything is packed */
+  readonly #mixed = new Set<RowId>()
   #epoch: string | null = null
   /** as it was written last */
   #resume: LogPoint | null = null
@@ -92,6 +94,7 @@ export class CopyQueue {
     this.#rows.clear()
     this.#unmarked.clear()
     this.#marks.clear()
+    this.#mixed.clear()
     this.#bytes = this.#tail = this.#kept = 0
   }
 
@@ -214,6 +217,7 @@ export class CopyQueue {
     }
     if (write.resume) this.#resume = write.resume
     if (pack) this.#tail = 0
+    if (pack?.whole && !write.append[0]!.saved) this.#mixed.add(ids[0]!)
     if (pack && !pack.whole && pack.item.edits.length > 0) outbox.squash(pack.item.edits, pack.item.update, ids[0]!)
     if (pack === this.#pack) this.#pack = null
     this.#kept = edits
@@ -249,12 +253,26 @@ export class CopyQueue {
     if (this.#pack) return this.#pack
     const saved = outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
     if (this.#incomplete || (this.#isHeavy && saved)) return this.#packAll(saved, outbox, replica)
-    return this.#isHeavy ? packEdits(outbox, replica, this.#packBytesMin / 2) : null
+    return this.#isHeavy ? this.#packEdits(outbox, replica) : null
   }
 
   #packAll(saved: boolean, outbox: Outbox, replica: Replica): Pack {
     const item = { update: replica.difference(emptyStateVector), edits: outbox.unsaved, saved }
     return { item, remove: [...this.#rows.keys()], whole: true }
+  }
+
+  /** Edits that are not saved as one row: a day's typing without a network. Large ones are left, or no relay would take them. */
+  #packEdits(outbox: Outbox, replica: Replica): Pack | null {
+    const edits = outbox.unsaved.filter(
+      ({ row, update }) => row !== null && !this.#mixed.has(row) && update.length < messageBytesMax / 2,
+    )
+    const remove = [...new Set(edits.map((edit) => edit.row!))]
+    const bytes = edits.reduce((sum, { update }) => sum + update.length, 0)
+    if (remove.length < 2 || bytes + edits.length * rowBytes < this.#packBytesMin / 2) return null
+    // the replica has joined neighbours, and forgotten what was deleted again
+    const joined = replica.difference(vectorBefore(edits, replica.stateVector()))
+    const update = joined.length < bytes ? joined : mergeUpdates(edits.map((edit) => edit.update))
+    return { item: { update, edits, saved: false }, remove, whole: false }
   }
 
   #mark(row: RowId | null): void {
@@ -271,6 +289,7 @@ export class CopyQueue {
   #removeRow(id: RowId): void {
     this.#bytes -= this.#rows.get(id) ?? 0
     this.#rows.delete(id)
+    this.#mixed.delete(id)
     this.#unmarked.delete(id)
     this.#marks.delete(id)
   }
@@ -282,18 +301,6 @@ function packSaved({ rows }: LocalCopy): Pack | null {
   if (saved.length < 2) return null
   const item = { update: mergeUpdates(saved.map((row) => row.update)), edits: [], saved: true }
   return { item, remove: saved.map((row) => row.id), whole: false }
-}
-
-/** Edits that are not saved as one row: a day's typing without a network. Large ones are left, or no relay would take them. */
-function packEdits(outbox: Outbox, replica: Replica, bytesMin: number): Pack | null {
-  const edits = outbox.unsaved.filter((edit) => edit.row !== null && edit.update.length < messageBytesMax / 2)
-  const remove = [...new Set(edits.map((edit) => edit.row!))]
-  const bytes = edits.reduce((sum, { update }) => sum + update.length, 0)
-  if (remove.length < 2 || bytes + edits.length * rowBytes < bytesMin) return null
-  // the replica has joined neighbours, and forgotten what was deleted again
-  const joined = replica.difference(vectorBefore(edits, replica.stateVector()))
-  const update = joined.length < bytes ? joined : mergeUpdates(edits.map((edit) => edit.update))
-  return { item: { update, edits, saved: false }, remove, whole: false }
 }
 
 /** The state vector of a replica, as it was before the inserts of these edits. */
