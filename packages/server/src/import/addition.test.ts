@@ -46,7 +46,7 @@ function typed(clientID: number, ...words: string[]): Uint8Array[] {
 
 describe('what comes from elsewhere', () => {
   test.each(sessions)('is there afterwards, in any order and once: session %i', async (seed) => {
-    const { edits } = runSession(seed, 40, false)
+    const { edits } = runSession(seed)
     const log = new MemoryLog()
     const updates = new Chance(seed).shuffle(edits)
     expect(await bring(log, updates)).toMatchObject({ isNew: true, missing: null })
@@ -56,7 +56,7 @@ describe('what comes from elsewhere', () => {
 
   test.each(sessions)('is merged into what is there: session %i', async (seed) => {
     const chance = new Chance(seed)
-    const { edits } = runSession(seed, 40, false)
+    const { edits } = runSession(seed)
     const [some, others] = [edits.filter(() => chance.happens(0.5)), edits.filter(() => chance.happens(0.7))]
     const log = new MemoryLog()
     // collected, as Hocuspocus stores it
@@ -71,7 +71,7 @@ describe('what comes from elsewhere', () => {
 
   test.each(sessions)('is taken as far as it is complete, and the rest later: session %i', async (seed) => {
     const chance = new Chance(seed)
-    const { edits } = runSession(seed, 40, false)
+    const { edits } = runSession(seed)
     const log = new MemoryLog()
     const { missing } = await bring(
       log,
