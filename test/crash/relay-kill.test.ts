@@ -39,8 +39,8 @@ class Life {
         { documents: ['rows 0', 'rows 1', 'rows 2'], inFlightMax: 8 },
         { documents: ['rows 1', 'rows 2', 'rows 3'], inFlightMax: 2 },
         { documents: ['rows 0', 'rows 4'], inFlightMax: 40 },
-        // enough to be compacted again and again
-        { documents: ['pictures'], inFlightMax: 1, size: () => chance.int(3 * KiB) },
+        // enough to be compacted now and then
+        { documents: ['pictures'], inFlightMax: 2, size: () => chance.int(6 * KiB) },
       ],
     })
   }

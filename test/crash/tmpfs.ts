@@ -45,6 +45,7 @@ export class SmallDisk {
  * SYNCLINE_REQUIRE_TMPFS=1 they are not skipped, and fail where this process may not mount one.
  */
 export const withoutTmpfs = process.env.SYNCLINE_REQUIRE_TMPFS !== '1' && !mayMount()
+if (withoutTmpfs) console.info('This process may not mount a tmpfs: tests that fill a disk are skipped.')
 
 function mayMount(): boolean {
   if (process.platform !== 'linux') return false

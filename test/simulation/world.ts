@@ -75,7 +75,9 @@ export class World {
     this.#calm = true
     for (const database of this.#databases) database.isReliable = true
     // who comes back to a device days later finds what tabs have left there
-    for (const device of this.#devices) this.#clients.push(this.#newClient(device))
+    this.#time.after(10_000, () => {
+      for (const device of this.#devices) this.#clients.push(this.#newClient(device))
+    })
     if (!this.#relay.alive) this.#relay.restart()
     this.#time.runUntil(faultyMs + calmMs)
     this.#verdict()

@@ -12,6 +12,7 @@ const hasCompiler = process.platform === 'linux' && spawnSync('cc', ['--version'
  * SYNCLINE_REQUIRE_CC=1 they are not skipped, and fail where no C compiler is.
  */
 export const withoutRecorder = !hasCompiler && process.env.SYNCLINE_REQUIRE_CC !== '1'
+if (withoutRecorder) console.info('There is no C compiler (cc) for Linux: tests that record a relay are skipped.')
 
 /** What the recorder does beside journaling; recorder.c tells more. */
 export interface RecorderOptions {

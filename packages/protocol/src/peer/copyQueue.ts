@@ -119,7 +119,7 @@ export class CopyQueue {
   #attachLate(copy: LocalCopy, outbox: Outbox): void {
     const current = this.#epoch === null || this.#epoch === copy.epoch
     const mine = new Map(outbox.unsaved.map((edit) => [String(edit.update), edit]))
-    for (const edit of mine.values()) edit.row = null
+    for (const edit of outbox.unsaved) edit.row = null
     for (const { id, update, changes, saved } of copy.rows) {
       this.#addRow(id, update)
       if (saved && current) continue

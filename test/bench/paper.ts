@@ -1,0 +1,35 @@
+import * as Y from 'yjs'
+import { applyEdit, loadSequentialTrace } from '../support/traces.js'
+import { textName } from './updates.js'
+
+/** A paper as it was typed, key by key. */
+export interface Paper {
+  /** where the recording comes from */
+  readonly origin: string
+  readonly updates: readonly Uint8Array[]
+  readonly doc: Y.Doc
+}
+
+let typed: Paper | null = null
+
+/** Typing it takes seconds, so it is done once. */
+export function paper(): Paper {
+  typed ??= type()
+  return typed
+}
+
+function type(): Paper {
+  const { origin, edits } = loadSequentialTrace('automerge-paper')
+  const doc = new Y.Doc()
+  doc.clientID = 1
+  const updates: Uint8Array[] = []
+  doc.on('update', (update) => updates.push(update))
+  const text = doc.getText(textName)
+  for (const edit of edits) applyEdit(text, edit)
+  return { origin, updates, doc }
+}
+
+/** All that deletes of a document: what a client without new edits answers, where it is asked for what is missing. */
+export function deletionsOf(doc: Y.Doc): Uint8Array {
+  return Y.encodeStateAsUpdate(doc, Y.encodeStateVector(doc))
+}

@@ -1,0 +1,28 @@
+import { comeBack, joinStorm } from './crowds.js'
+import { flood } from './flood.js'
+import { kill } from './kill.js'
+import { memory } from './memory.js'
+import { firstLoad, keyByKey, unchanged } from './paper.js'
+import { presence } from './presence.js'
+import { busyDocument, manyDocuments, typist } from './typists.js'
+import type { Workload } from './workload.js'
+
+export type { Metric, Workload } from './workload.js'
+
+/** In the order of the tables. */
+export const workloads: readonly Workload[] = [
+  flood(50, 20_000),
+  flood(200, 10_000),
+  typist,
+  busyDocument,
+  manyDocuments,
+  firstLoad,
+  memory,
+  comeBack,
+  joinStorm,
+  presence(1),
+  presence(10),
+  keyByKey,
+  unchanged,
+  kill,
+]
