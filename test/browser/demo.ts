@@ -258,7 +258,7 @@ function keepRecord(): void {
 /** What a status line says of how much is not saved while the relay is out of reach. */
 function offlineText(pending: number): string {
   if (pending === 0) return 'Offline: no unsaved changes'
-  return `Offline: ${pending === 1 ? '1 change' : `${pending} changes`} kept in this tab`
+  return `Offline: ${pending === 1 ? '1 change' : `${pending} changes`} kept on this device`
 }
 
 /** Fails where a page ever called saved what was not, or counted wrongly. */

@@ -242,17 +242,9 @@ describe('a replacement of the base', () => {
     const whole = fatal > 5
     await behindItsBack(async (database) => {
       let writes = 0
-      const batch = database.batch.bind(database)
-      const failing = new LevelLog(
-        Object.assign(database, {
-          batch: () => {
-            const each = batch()
-            const write = each.write.bind(each)
-            const refuse = () => Promise.reject(new Error('No space left on device'))
-            return Object.assign(each, { write: (options: object) => (++writes === fatal ? refuse() : write(options)) })
-          },
-        }) as Database,
-      )
+      const failing = watched(database, () => {
+        if (++writes === fatal) throw new Error('No space left on device')
+      })
       const replaced = failing.replaceBase('notes', {
         point: { epoch, position: records, chain },
         base: large,
@@ -278,6 +270,19 @@ describe('a replacement of the base', () => {
     })
   })
 
+  test('of 5 MB is many small writes: a commit waits for one of them at most', async () => {
+    const { chain } = (await log.read('notes'))!.records.at(-1)!
+    const base = new Uint8Array(randomBytes(5 * 1024 * 1024))
+    await behindItsBack(async (database) => {
+      const writes: number[] = []
+      const log = watched(database, (bytes) => void writes.push(bytes))
+      const point = { epoch, position: records, chain }
+      expect(await log.replaceBase('notes', { point, base, keepAfter: records, keepHistory: true })).toBe(true)
+      expect(writes.reduce((sum, bytes) => sum + bytes)).toBeGreaterThan(base.length)
+      expect(Math.max(...writes)).toBeLessThan(300 * 1024)
+    })
+  })
+
   test('does not confuse a commit that asks meanwhile where the document ends', async () => {
     for (let round = 0; round < 20; round++) {
       await behindItsBack(async () => {}) // it remembers nothing
@@ -299,6 +304,27 @@ describe('a listing', () => {
     expect(info!.storedBytes).toBeLessThan(1.05 * exact)
   })
 })
+
+/** A log on a database whose batches are announced: so many bytes are about to be written. */
+function watched(database: Database, beforeWrite: (bytes: number) => void): LevelLog {
+  const batch = database.batch.bind(database)
+  const watchedBatch = () => {
+    const each = batch()
+    const [put, write] = [each.put.bind(each), each.write.bind(each)]
+    let bytes = 0
+    return Object.assign(each, {
+      put(key: Uint8Array, value: Uint8Array) {
+        bytes += key.length + value.length
+        return put(key, value)
+      },
+      async write(options: object) {
+        beforeWrite(bytes)
+        await write(options)
+      },
+    })
+  }
+  return new LevelLog(Object.assign(database, { batch: watchedBatch }) as Database)
+}
 
 async function flip(database: Database, key: Uint8Array): Promise<void> {
   const value = Uint8Array.from((await database.get(key))!)
