@@ -39,7 +39,6 @@ export class LiveRoom implements CommitSource {
   #weight: Weight = { basePosition: 0, baseBytes: 0, records: 0, bytes: 0 }
   #committing = false
   #onSettled = () => {}
-  #wakeAt = Number.POSITIVE_INFINITY
   #cancelWake = () => {}
   #cancelUnload = () => {}
 
@@ -256,11 +255,9 @@ export class LiveRoom implements CommitSource {
   }
 
   #wake(at: number): void {
-    if (at >= this.#wakeAt) return
+    // the room says each once, and what it asked for before is done with
     this.#cancelWake()
-    this.#wakeAt = at
     this.#cancelWake = this.#context.clock.after(Math.max(0, at - this.#now()), () => {
-      this.#wakeAt = Number.POSITIVE_INFINITY
       // Node's timers may fire a millisecond before the wall clock is there; the room would wait for ever
       this.#input({ type: 'ticked', now: Math.max(at, this.#now()) }, null)
     })

@@ -1,0 +1,73 @@
+import { defaultLimits, encodeAwareness } from '@syncline/protocol'
+import { expect, test } from 'vitest'
+import { newCounters } from '../counters.js'
+import { MemoryLog } from '../log/memory.js'
+import { Rooms } from './rooms.js'
+import type { SharedReply } from './session.js'
+
+/** Time that stands still until it is moved. */
+class StillClock {
+  time = 1_000
+  readonly #timers = new Set<{ readonly at: number; readonly call: () => void }>()
+
+  now(): number {
+    return this.time
+  }
+
+  after(ms: number, call: () => void): () => void {
+    const timer = { at: this.time + ms, call }
+    this.#timers.add(timer)
+    return () => void this.#timers.delete(timer)
+  }
+
+  runUntil(end: number): void {
+    for (;;) {
+      const [due] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)
+      if (!due) break
+      this.#timers.delete(due)
+      this.time = Math.max(this.time, due.at)
+      due.call()
+    }
+    this.time = end
+  }
+}
+
+test('a move of a cursor is told, also where the wake before it was overtaken, without anything else happening', async () => {
+  const clock = new StillClock()
+  const rooms = new Rooms(new MemoryLog(), {
+    limits: defaultLimits,
+    clock,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    counters: newCounters(),
+    reopen: null,
+    exception: (error: unknown) => {
+      throw error
+    },
+    unloadMs: 5_000,
+    newEpoch: () => '00000000000000aa',
+  })
+  const room = rooms.open('notes')
+  const profile = { access: 'write', author: '', echo: false } as const
+  const open = { type: 'open', name: 'notes', resume: null, stateVector: Uint8Array.of(0) } as const
+  let heard = 0
+  const mover = { id: 1, deliver: () => {}, ended: () => {} }
+  await new Promise<void>((synced) => {
+    const deliver = ({ reply }: SharedReply) => {
+      if (reply.type === 'awareness') heard++
+      if (reply.type === 'synced') synced()
+    }
+    room.join(mover, profile, open)
+    room.join({ id: 2, deliver, ended: () => {} }, profile, open)
+  })
+  const move = (at: number, moves: number) => {
+    clock.time = at
+    const entries = new Map([[7, { clock: moves, state: '{}' }]])
+    room.receive(mover, { type: 'awareness', update: encodeAwareness(entries) })
+  }
+  move(1_000, 1) // told at once
+  move(1_005, 2) // to be told at 1,020
+  move(1_020, 3) // told, before the timer of that moment has run
+  move(1_021, 4) // to be told at 1,040
+  clock.runUntil(1_500)
+  expect(heard).toBe(3)
+})
