@@ -45,6 +45,7 @@ test('a move of a cursor is told, also where the wake before it was overtaken, w
     },
     unloadMs: 5_000,
     newEpoch: () => '00000000000000aa',
+    keepsHistory: () => false,
   })
   const room = rooms.open('notes')
   const profile = { access: 'write', author: '', echo: false } as const
