@@ -83,7 +83,12 @@ async function showEditor(
   leave.addEventListener('abort', handle.on('status', obey))
   obey()
   // a touch keyboard would hide half of the document that somebody came to read
-  if (matchMedia('(pointer: fine)').matches) mounted.focus()
+  if (matchMedia('(pointer: fine)').matches && !isTyping()) mounted.focus()
+}
+
+/** The keyboard belongs to a field of the page already, such as the title. */
+function isTyping(): boolean {
+  return document.activeElement instanceof HTMLInputElement
 }
 
 function syncedOrLate(handle: DocumentHandle): Promise<void> {

@@ -40,11 +40,11 @@ function changesNames({ type }: Operation): boolean {
   return ['open', 'makeDirectory', 'rename', 'link', 'unlink'].includes(type)
 }
 
-/** Cuts the power, a share of {@link cuts} times; returns what is lost, and what was not recorded. */
-async function cutPower(recording: Recording, share: number, chance: Chance, entries = recording.entries()) {
+/** Cuts the power, time after time; returns what is lost, and what was not recorded. */
+async function cutPower(recording: Recording, count: number, chance: Chance, entries = recording.entries()) {
   const faults = recording.unexplainedFiles().map((path) => `${path} is not as the journal tells`)
   const past = new Past(recording, rules, entries)
-  const drawn = drawCuts(entries, Math.ceil(share * cuts), chance)
+  const drawn = drawCuts(entries, count, chance)
   for (const cut of drawn) {
     past.goOn(cut)
     for (const fault of await past.lostByCut(chance)) faults.push(`after ${cut} entries: ${fault}`)
@@ -54,6 +54,10 @@ async function cutPower(recording: Recording, share: number, chance: Chance, ent
     `${drawn.length} cuts, ${entries.length} operations, ${acknowledged} acknowledged: ${faults.length} faults`,
   )
   return faults
+}
+
+function shareOf(share: number): number {
+  return Math.ceil(share * cuts)
 }
 
 const typists = [
@@ -79,14 +83,14 @@ describe.skipIf(withoutRecorder)('a power cut', () => {
       { acks: 300 },
     ]
     const recording = await record({ chance, lives, writers: typists })
-    expect(await cutPower(recording, 0.5, chance)).toEqual([])
+    expect(await cutPower(recording, shareOf(0.5), chance)).toEqual([])
   })
 
   test('loses nothing while tables are written and merged', { timeout: timeoutMs }, async () => {
     const chance = new Chance(seed + 1)
     const lives = [{ acks: 150 }, { acks: 150 }, { acks: 20 }]
     const recording = await record({ chance, lives, writers: typists, size: () => chance.int(40 * KiB) })
-    expect(await cutPower(recording, 0.1, chance)).toEqual([])
+    expect(await cutPower(recording, shareOf(0.1), chance)).toEqual([])
   })
 
   test('loses nothing after a sync that failed', { timeout: timeoutMs }, async () => {
@@ -94,7 +98,7 @@ describe.skipIf(withoutRecorder)('a power cut', () => {
     for (let round = 0; round < 5; round++) {
       const lives = [{ acks: 60, failSync: 30 + chance.int(30) }, { acks: 30 }]
       const recording = await record({ chance, lives, writers: typists })
-      expect(await cutPower(recording, 0.03, chance)).toEqual([])
+      expect(await cutPower(recording, shareOf(0.03), chance)).toEqual([])
     }
   })
 
@@ -104,7 +108,7 @@ describe.skipIf(withoutRecorder)('a power cut', () => {
       // its first 60 entries are those of its start
       const lives = [{ acks: 30 }, { acks: 300, dieAt: 60 + chance.int(60) }, { acks: 5 }]
       const recording = await record({ chance, lives, writers: typists })
-      expect(await cutPower(recording, 0.02, chance)).toEqual([])
+      expect(await cutPower(recording, shareOf(0.02), chance)).toEqual([])
     }
   })
 
@@ -119,7 +123,7 @@ describe.skipIf(withoutRecorder)('a power cut', () => {
       past.cut(join(place, 'disk'), chance)
       const second = new Recording(place, past.told)
       await second.run({ chance, lives: [{ acks: 10 }], writers: typists })
-      expect(await cutPower(second, 0.025, chance)).toEqual([])
+      expect(await cutPower(second, shareOf(0.025), chance)).toEqual([])
     }
   })
 
@@ -127,7 +131,7 @@ describe.skipIf(withoutRecorder)('a power cut', () => {
     const chance = new Chance(seed + 5)
     const recording = await record({ chance, lives: [{ acks: 50 }], writers: typists })
     const entries = recording.entries().map(({ operation, end }) => ({ operation: withoutSync(operation), end }))
-    expect(await cutPower(recording, 0.01, chance, entries)).not.toEqual([])
+    expect(await cutPower(recording, 50, chance, entries)).not.toEqual([])
   })
 })
 

@@ -21,8 +21,13 @@ export class SmallDisk {
   /** Fills it up, but for some bytes. */
   fill(bytesLeft: number): void {
     const { bavail, bsize } = statfsSync(this.path)
-    const bytes = bavail * bsize - bytesLeft
-    if (bytes > 0) writeFileSync(this.#filler, Buffer.alloc(bytes - (bytes % blockBytes)))
+    const bytes = Math.max(bavail * bsize - bytesLeft, 0)
+    try {
+      writeFileSync(this.#filler, Buffer.alloc(bytes - (bytes % blockBytes)))
+    } catch (error) {
+      // somebody else took some meanwhile: then it is full
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    }
   }
 
   /** Takes away what filled it. */
