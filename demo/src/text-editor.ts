@@ -30,6 +30,8 @@ function caret(user: Record<string, unknown>): HTMLElement {
   mark.className = 'caret'
   // drawn by the style sheet: a name is no part of the text
   mark.dataset.name = String(user.name).slice(0, 40)
+  // an empty element that can't be edited stops Chromium's End key: a word joiner is no text that one sees
+  mark.append('\u2060')
   mark.style.setProperty('--person', String(user.color))
   return mark
 }
