@@ -64,13 +64,14 @@ async function repairFormat(database: Database): Promise<void> {
  * opens. It is made beside its place, synced, and moved there whole.
  */
 async function createDatabase(location: string): Promise<void> {
-  const unfinished = await makeUnfinished(location, async () => {})
+  let unfinished: string | null = null
   try {
+    unfinished = await makeUnfinished(location, async () => {})
     await rename(unfinished, location)
   } catch (error) {
     if (!(await exists(join(location, 'CURRENT')))) throw error
-    // another process was quicker; opening tells whether it is still there
-    await rm(unfinished, { recursive: true })
+    // another process was quicker, and may have removed what this one was making; opening tells whether it is there
+    if (unfinished !== null) await rm(unfinished, { recursive: true, force: true })
   }
   await sync(dirname(location))
 }
@@ -122,7 +123,9 @@ async function removeUnfinished(location: string): Promise<void> {
   const directory = dirname(location)
   for (const name of await readdir(directory)) {
     const path = join(directory, name)
-    if (path.startsWith(location + unfinishedMark)) await rm(path, { recursive: true, force: true })
+    if (!path.startsWith(location + unfinishedMark)) continue
+    // a process that is just making it removes it itself
+    await rm(path, { recursive: true, force: true }).catch(() => undefined)
   }
 }
 
