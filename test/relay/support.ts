@@ -149,14 +149,14 @@ export interface TestRelay {
 }
 
 /** Starts a relay that ends with the test. */
-export async function startRelay(options: RelayOptions = {}, log = new TestLog()): Promise<TestRelay> {
+export async function startRelay(options: RelayOptions = {}, log = new TestLog(), port = 0): Promise<TestRelay> {
   const lines: { level: string; fields: LogFields; message: string }[] = []
   const at = (level: string) => (fields: LogFields, message: string) => void lines.push({ level, fields, message })
   const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
   const relay = new Relay(log, { logger, ...options })
   const server = createServer((_request, response) => response.end('of the application'))
   relay.attach(server)
-  const url = await listen(server)
+  const url = await listen(server, port)
   onTestFinished(async () => {
     log.release()
     await relay.close()
@@ -166,9 +166,9 @@ export async function startRelay(options: RelayOptions = {}, log = new TestLog()
   return { relay, server, log, url, lines }
 }
 
-/** Listens on a free port; returns its URL for WebSockets. */
-export async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+/** Listens on a free port, or a given one; returns its URL for WebSockets. */
+export async function listen(server: Server, port = 0): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 

@@ -10,6 +10,7 @@ import type { RelayContext } from './connection/context.js'
 import { beatMs, Link, type LinkHandler } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
 import { type Counters, newCounters } from './counters.js'
+import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
 import { grantEveryone, type Visitor, visitorOf } from './grant.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
@@ -75,7 +76,7 @@ export class Relay {
   readonly #context: RelayContext
   readonly #rooms: Rooms
   readonly #origins: OriginPolicy
-  readonly #sockets: { readonly native: WebSocketServer; readonly y: WebSocketServer }
+  readonly #sockets: Readonly<Record<Route['to'], WebSocketServer>>
   readonly #links = new Set<Link>()
   readonly #detach: (() => void)[] = []
   #onLastLinkClosed = () => {}
@@ -131,7 +132,7 @@ export class Relay {
 
   /**
    * Takes one upgrade: for servers that route upgrades themselves, to a path of their own for instance (`request.url`
-   * decides, so set it to `/sync` or `/y/<document>` first).
+   * decides, so set it to `/sync`, `/hocuspocus` or `/y/<document>` first).
    *
    * @returns false where the path is none of the relay's; then the socket was not touched
    */
@@ -193,11 +194,12 @@ export class Relay {
     if (isNative && !offers(request.headers['sec-websocket-protocol'], subprotocol)) {
       throw new SynclineError('unsupported_version', `Connect with the subprotocol ${subprotocol}`)
     }
-    const sockets = isNative ? this.#sockets.native : this.#sockets.y
     // the request itself costs 2 KB, and would live as long as the connection
     const { socket: stream } = request
     const visitor = visitorOf(request)
-    sockets.handleUpgrade(request, socket, head, (webSocket) => this.#connect(webSocket, stream, route, visitor))
+    this.#sockets[route.to].handleUpgrade(request, socket, head, (webSocket) =>
+      this.#connect(webSocket, stream, route, visitor),
+    )
   }
 
   #refuse(socket: Duplex, thrown: unknown): void {
@@ -219,6 +221,7 @@ export class Relay {
 
   #handlerOf(route: Route, link: Link, visitor: Visitor): LinkHandler {
     if (route.to === 'native') return new NativeConnection(link, this.#context, visitor)
+    if (route.to === 'hocuspocus') return new HocuspocusConnection(link, this.#context, visitor)
     return new YWebsocketConnection(link, this.#context, route.document, visitor)
   }
 
@@ -281,13 +284,22 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   return { limits, clock, logger, counters, rooms, authorize: grantEveryone, nextSession, exception }
 }
 
-function webSocketServers(limits: Limits): { readonly native: WebSocketServer; readonly y: WebSocketServer } {
+function webSocketServers(limits: Limits): Readonly<Record<Route['to'], WebSocketServer>> {
   // deflate costs 50 µs a message; ws sets TCP_NODELAY itself
   const common = { noServer: true, perMessageDeflate: false, clientTracking: false }
   const handleProtocols = () => subprotocol
   return {
     native: new WebSocketServer({ ...common, maxPayload: limits.frameBytesMax, handleProtocols }),
-    y: new WebSocketServer({ ...common, maxPayload: limits.updateBytesMax + yHeaderBytesMax, WebSocket: YWebSocket }),
+    'y-websocket': new WebSocketServer({
+      ...common,
+      maxPayload: limits.updateBytesMax + yHeaderBytesMax,
+      WebSocket: YWebSocket,
+    }),
+    // one that is a little too large can still be refused by name, instead of with its connection, again and again
+    hocuspocus: new WebSocketServer({
+      ...common,
+      maxPayload: 2 * limits.updateBytesMax + limits.nameBytesMax + hocuspocusHeaderBytesMax,
+    }),
   }
 }
 

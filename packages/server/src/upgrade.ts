@@ -3,7 +3,10 @@ import type { Duplex } from 'node:stream'
 import { assertDocumentName, SynclineError } from '@syncline/protocol'
 
 /** Which wire protocol an upgrade asks for, and for `/y/` the document. */
-export type Route = { readonly to: 'native' } | { readonly to: 'y-websocket'; readonly document: string }
+export type Route =
+  | { readonly to: 'native' }
+  | { readonly to: 'hocuspocus' }
+  | { readonly to: 'y-websocket'; readonly document: string }
 
 const yPrefix = '/y/'
 
@@ -17,6 +20,7 @@ const yPrefix = '/y/'
 export function routeOf(url: string, nameBytesMax: number): Route | null {
   const path = url.split(/[?#]/, 1)[0]!
   if (path === '/sync') return { to: 'native' }
+  if (path === '/hocuspocus' || path === '/hocuspocus/') return { to: 'hocuspocus' }
   if (!path.startsWith(yPrefix)) return null
   const document = path.slice(yPrefix.length).split('/').map(decodeSegment).join('/')
   assertDocumentName(document, nameBytesMax)

@@ -1,0 +1,128 @@
+import { SynclineError } from '@syncline/protocol'
+import type { RelayContext } from '../connection/context.js'
+import type { Link, LinkHandler } from '../connection/link.js'
+import type { Visitor } from '../grant.js'
+import { HocuspocusDocument } from './hocuspocusDocument.js'
+import { decodeHocuspocus, encodeHocuspocus, pingFrame, pongFrame } from './hocuspocusMessages.js'
+
+// a provider that shares a socket with others of its document appends NUL and a number of its own
+const sessionIdLengthMax = 64
+/** What Hocuspocus puts around an update, beside the document's name, at most. */
+export const hocuspocusHeaderBytesMax = 3 * sessionIdLengthMax + 32
+
+// providers come back after it, as after every other
+const resetStatus = 4205
+const noAwareness = Uint8Array.of(0)
+
+interface Opened {
+  readonly document: HocuspocusDocument
+  readonly channel: number
+}
+
+/** An unmodified Hocuspocus provider, of version 3 or 4: one connection, any number of documents. */
+export class HocuspocusConnection implements LinkHandler {
+  readonly slowReaderStatus = 4408
+  readonly #link: Link
+  readonly #context: RelayContext
+  readonly #visitor: Visitor
+  readonly #documents = new Map<string, Opened>()
+  readonly #byChannel = new Map<number, HocuspocusDocument>()
+  #channels = 0
+  #answersPings = false
+
+  constructor(link: Link, context: RelayContext, visitor: Visitor) {
+    this.#link = link
+    this.#context = context
+    this.#visitor = visitor
+  }
+
+  /** One message each: providers read one of a frame. */
+  pack(messages: Uint8Array[]): Uint8Array[] {
+    return messages
+  }
+
+  received(bytes: Uint8Array): void {
+    const frame = this.#decoded(bytes)
+    if (frame === null || frame.type === 'pong') return
+    if (frame.type === 'ping') return this.#link.send(0, [pongFrame])
+    const { key, request } = frame
+    if (key.length > this.#keyLengthMax)
+      return this.#link.fail(4400, new SynclineError('invalid_name', 'It is too long'))
+    const open = this.#documents.get(key)
+    if (request?.type === 'token') {
+      this.#answersPings ||= request.version !== null
+      if (!open) return this.#open(key)
+    }
+    // what came for a document that was never opened, or is over, is in the step 2 of the next time
+    if (open && request) open.document.receive(request)
+  }
+
+  congested(channel: number, isCongested: boolean): void {
+    this.#byChannel.get(channel)?.setCongested(isCongested)
+  }
+
+  ask(): void {
+    this.#link.ping()
+  }
+
+  /** Providers give up after 30 s in which they were told nothing; those of version 3 do not know pings. */
+  quiet(): void {
+    const [first] = this.#documents
+    if (first) {
+      const [key, { channel }] = first
+      return this.#link.send(channel, [encodeHocuspocus(key, { type: 'awareness', update: noAwareness })])
+    }
+    if (this.#answersPings) this.#link.send(0, [pingFrame])
+  }
+
+  leaving(): void {}
+
+  ended(): void {
+    for (const { document } of [...this.#documents.values()]) document.leave()
+  }
+
+  get #keyLengthMax(): number {
+    return this.#context.limits.nameBytesMax + 1 + sessionIdLengthMax
+  }
+
+  #decoded(bytes: Uint8Array) {
+    try {
+      return decodeHocuspocus(bytes)
+    } catch (error) {
+      this.#link.fail(4400, error)
+      return null
+    }
+  }
+
+  #open(key: string): void {
+    const channel = ++this.#channels
+    const deny = (error: SynclineError) => {
+      this.#context.counters.refused++
+      this.#link.send(channel, [encodeHocuspocus(key, { type: 'denied', reason: `${error.code}: ${error.message}` })])
+    }
+    const { connectionDocumentsMax } = this.#context.limits
+    if (this.#documents.size >= connectionDocumentsMax) {
+      return deny(new SynclineError('too_many_documents', `${connectionDocumentsMax} are open`))
+    }
+    const document = new HocuspocusDocument(
+      {
+        key,
+        name: key.split('\0', 1)[0]!,
+        send: (messages) => this.#link.send(channel, messages),
+        whenRoom: (call) => this.#link.whenRoom(call),
+        later: (call) => queueMicrotask(() => this.#link.guarded(call)),
+        lost: (reason) => this.#link.finish(resetStatus, reason),
+        ended: () => this.#forget(key, channel),
+      },
+      this.#context,
+    )
+    this.#documents.set(key, { document, channel })
+    this.#byChannel.set(channel, document)
+    document.open(this.#visitor)
+  }
+
+  #forget(key: string, channel: number): void {
+    this.#byChannel.delete(channel)
+    if (this.#documents.get(key)?.channel === channel) this.#documents.delete(key)
+  }
+}

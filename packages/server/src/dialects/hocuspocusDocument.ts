@@ -1,0 +1,211 @@
+import type { SessionReply } from '@syncline/protocol'
+import { SynclineError, unreachable } from '@syncline/protocol'
+import { ClientSession } from '../connection/clientSession.js'
+import type { RelayContext } from '../connection/context.js'
+import type { Visitor } from '../grant.js'
+import type { SharedReply } from '../rooms/session.js'
+import { encodeHocuspocus, type HocuspocusReply, type HocuspocusRequest } from './hocuspocusMessages.js'
+import { SavedCount } from './savedCount.js'
+
+type Ending = Extract<SessionReply, { type: 'refused' | 'closed' }>
+
+/** What a document of a Hocuspocus connection needs of it. */
+export interface HocuspocusWire {
+  readonly key: string
+  readonly name: string
+  send(messages: readonly Uint8Array[]): void
+  whenRoom(call: () => void): void
+  /** runs at the end of this turn */
+  later(call: () => void): void
+  /** the relay ended the session, and it may be opened again */
+  lost(reason: string): void
+  /** the document is closed; called once */
+  ended(): void
+}
+
+// an update that contains nothing
+const emptyUpdate = Uint8Array.of(0, 0)
+
+/**
+ * One document of an unmodified Hocuspocus provider, from its token to its end.
+ *
+ * Both sides say what they have (step 1) and answer with the rest (step 2). The provider sends its token, step 1 and
+ * awareness back to back: what comes before the room has opened waits. Its updates of that time need not wait, since its
+ * step 2, which answers the `opened` that our step 1 stands for, has them.
+ */
+export class HocuspocusDocument {
+  readonly #wire: HocuspocusWire
+  readonly #updateBytesMax: number
+  readonly #session: ClientSession
+  readonly #saved = new SavedCount()
+  #state: 'opening' | 'open' | 'over' = 'opening'
+  #waiting: { stateVector: Uint8Array | null; awareness: Uint8Array | null } = { stateVector: null, awareness: null }
+  #seq = 0
+
+  constructor(wire: HocuspocusWire, context: RelayContext) {
+    this.#wire = wire
+    this.#updateBytesMax = context.limits.updateBytesMax
+    this.#session = new ClientSession(context, {
+      echo: true,
+      whenRoom: (call) => wire.whenRoom(call),
+      deliver: (reply) => this.#deliver(reply),
+      ended: () => this.#ended(),
+    })
+  }
+
+  /** Called once. */
+  open(visitor: Visitor): void {
+    // a point that no log confirms: the provider's step 1 is the exchange that the room then waits for
+    const resume = { epoch: '', position: 0, chain: 0 }
+    this.#session
+      .open({ type: 'open', name: this.#wire.name, resume, stateVector: Uint8Array.of(0) }, visitor)
+      .catch((error: unknown) => this.#session.fail(error))
+  }
+
+  setCongested(isCongested: boolean): void {
+    this.#session.setCongested(isCongested)
+  }
+
+  leave(): void {
+    this.#session.leave()
+  }
+
+  receive(request: HocuspocusRequest): void {
+    switch (request.type) {
+      case 'step1':
+        this.#saved.exchanged(this.#seq)
+        return this.#exchange(request.stateVector)
+      case 'step2':
+        return this.#answer(request.update)
+      case 'update':
+        return this.#update(request.update)
+      case 'awareness':
+        return this.#takeAwareness(request.update)
+      case 'token':
+        return this.#again()
+      case 'close':
+        this.#say({ type: 'closed', reason: 'provider_initiated' })
+        return this.#session.leave()
+      case 'broadcastStateless':
+        return this.#session.fail(new SynclineError('protocol_violation', 'Only servers broadcast'))
+      case 'queryAwareness': // it is told of every change, and of all when it opens
+      case 'stateless': // for hooks of a server, which a relay has none of
+        return
+      default:
+        return unreachable(request)
+    }
+  }
+
+  /** Another token for what is open, or on its way. */
+  #again(): void {
+    if (this.#state === 'open') this.#say({ type: 'authenticated', scope: 'read-write' })
+  }
+
+  #exchange(stateVector: Uint8Array): void {
+    if (this.#state === 'opening') this.#waiting.stateVector = stateVector.slice()
+    else this.#session.receive({ type: 'exchange', stateVector })
+    this.#tellSaved()
+  }
+
+  #takeAwareness(update: Uint8Array): void {
+    if (this.#state === 'opening') this.#waiting.awareness = update.slice()
+    else this.#session.receive({ type: 'awareness', update })
+  }
+
+  #answer(update: Uint8Array): void {
+    if (this.#state !== 'open' || !this.#fits(update)) return
+    this.#session.receive({ type: 'update', seq: ++this.#seq, answer: true, update })
+    this.#saved.answered(this.#seq)
+    this.#tellSaved()
+  }
+
+  #update(update: Uint8Array): void {
+    if (!this.#fits(update)) return
+    this.#saved.counts(this.#seq + 1)
+    if (this.#state === 'open') this.#session.receive({ type: 'update', seq: ++this.#seq, answer: false, update })
+    this.#tellSaved()
+  }
+
+  #fits({ length }: Uint8Array): boolean {
+    if (length <= this.#updateBytesMax) return true
+    this.#session.fail(
+      new SynclineError('update_too_large', `It has ${length} bytes, and may have ${this.#updateBytesMax}`),
+    )
+    return false
+  }
+
+  #deliver(reply: SharedReply): void {
+    const { type } = reply.reply
+    if (type === 'opened') this.#opened()
+    if (type === 'refused' || type === 'closed') return this.#close(reply.reply)
+    if (type === 'ack') this.#saved.acknowledged(reply.reply.seq)
+    if (type === 'resync') this.#saved.resynced()
+    const messages = reply.encoded(this.#form, (given) => this.#translate(given))
+    if (messages.length > 0) this.#wire.send(messages)
+    if (type === 'ack') this.#tellSaved()
+  }
+
+  // replies to sessions of one document differ in nothing but the key
+  get #form(): string {
+    return `hocuspocus ${this.#wire.key}`
+  }
+
+  #opened(): void {
+    this.#state = 'open'
+    this.#wire.later(() => {
+      const { stateVector, awareness } = this.#waiting
+      this.#waiting = { stateVector: null, awareness: null }
+      if (stateVector && this.#state === 'open') this.#session.receive({ type: 'exchange', stateVector })
+      if (awareness && this.#state === 'open') this.#session.receive({ type: 'awareness', update: awareness })
+    })
+  }
+
+  #tellSaved(): void {
+    const count = this.#saved.take()
+    if (count > 0) this.#wire.send(new Array<Uint8Array>(count).fill(this.#encode({ type: 'saved' })))
+  }
+
+  #close(ending: Ending): void {
+    const reason = `${ending.code}: ${ending.reason}`
+    if (ending.retry) return this.#wire.lost(reason)
+    this.#say(ending.type === 'refused' ? { type: 'denied', reason } : { type: 'closed', reason })
+  }
+
+  #ended(): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#wire.ended()
+  }
+
+  #translate(reply: SessionReply): Uint8Array[] {
+    switch (reply.type) {
+      case 'opened':
+        return [
+          this.#encode({ type: 'authenticated', scope: reply.access === 'write' ? 'read-write' : 'readonly' }),
+          ...(reply.stateVector ? [this.#encode({ type: 'step1', stateVector: reply.stateVector })] : []),
+        ]
+      case 'resync':
+        return [this.#encode({ type: 'step1', stateVector: reply.stateVector })]
+      case 'synced':
+        return [this.#encode({ type: 'step2', update: reply.update ?? emptyUpdate })]
+      case 'update':
+      case 'awareness':
+        return [this.#encode({ type: reply.type, update: reply.update })]
+      case 'ack':
+      case 'digest':
+      case 'refused':
+      case 'closed':
+        return []
+      default:
+        return unreachable(reply)
+    }
+  }
+
+  #say(reply: HocuspocusReply): void {
+    this.#wire.send([this.#encode(reply)])
+  }
+
+  #encode(reply: HocuspocusReply): Uint8Array {
+    return encodeHocuspocus(this.#wire.key, reply)
+  }
+}
