@@ -13,6 +13,7 @@ export default defineConfig({
     alias: {
       '@syncline/protocol': source('protocol'),
       '@syncline/client/indexeddb': source('client', 'store/indexeddb'),
+      '@syncline/client/element': source('client', 'statusElement'),
       '@syncline/client/node': source('client', 'store/level'),
       '@syncline/client': source('client'),
       '@syncline/server': source('server'),

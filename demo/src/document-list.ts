@@ -1,6 +1,8 @@
 import { DocumentRow } from './document-row.js'
 import { type Entry, index, listDocuments, onListChange } from './documents.js'
 import { element, setText } from './dom.js'
+import { keptNames, onTabStatus, relay } from './relay.js'
+import { toast } from './toast.js'
 
 const rowsMax = 200
 const agingMs = 30_000 // "1 minute ago" grows old
@@ -10,14 +12,21 @@ export function documentList(leave: AbortSignal): HTMLElement {
   const list = element('ul', { class: 'document-list', 'data-testid': 'document-list', 'aria-labelledby': 'documents' })
   const note = element('p', { class: 'note' })
   const rows = new Map<string, DocumentRow>()
+  const keepButton = keepAllButton(() => look())
   let nothing = 'Fetching the list…'
+  let kept: ReadonlySet<string> = new Set()
 
   const render = () => {
     const entries = listDocuments()
-    showRows(list, rows, entries.slice(0, rowsMax))
+    showRows(list, rows, entries.slice(0, rowsMax), kept)
+    keepButton.hidden = relay.state !== 'online' || entries.every(({ name }) => kept.has(name))
     list.hidden = entries.length === 0
     note.hidden = entries.length > 0 && entries.length <= rowsMax
     setText(note, entries.length > rowsMax ? `and ${entries.length - rowsMax} older ones` : nothing)
+  }
+  const look = async () => {
+    kept = await keptNames()
+    if (!leave.aborted) render()
   }
   const settle = (text: string) => {
     nothing = text
@@ -29,14 +38,41 @@ export function documentList(leave: AbortSignal): HTMLElement {
     () => settle('The list could not be fetched.'),
   )
   onListChange(render, leave)
+  leave.addEventListener('abort', onTabStatus(render))
   const timer = setInterval(render, agingMs)
   leave.addEventListener('abort', () => clearInterval(timer))
   render()
-  return element('section', { class: 'documents' }, element('h2', { id: 'documents' }, 'Documents'), list, note)
+  void look()
+  const head = element('div', { class: 'list-head' }, element('h2', { id: 'documents' }, 'Documents'), keepButton)
+  return element('section', { class: 'documents' }, head, list, note)
+}
+
+/** Brings every document to this device, so that all of them open without any network. */
+function keepAllButton(done: () => Promise<void>): HTMLButtonElement {
+  const label = 'Keep all on this device'
+  const button = element('button', { type: 'button', class: 'quiet', 'data-testid': 'keep-all' }, label)
+  button.addEventListener('click', async () => {
+    button.disabled = true
+    const names = listDocuments().map(({ name }) => name)
+    try {
+      await relay.keepOffline(names, (kept, of) => setText(button, `${kept} of ${of} on this device…`))
+    } catch (error) {
+      toast(error instanceof Error ? error.message : String(error))
+    }
+    button.disabled = false
+    setText(button, label)
+    await done()
+  })
+  return button
 }
 
 /** Makes the list show these entries in this order, with the rows that it has. */
-function showRows(list: HTMLElement, rows: Map<string, DocumentRow>, entries: readonly Entry[]): void {
+function showRows(
+  list: HTMLElement,
+  rows: Map<string, DocumentRow>,
+  entries: readonly Entry[],
+  kept: ReadonlySet<string>,
+): void {
   const names = new Set(entries.map(({ name }) => name))
   for (const [name, { item }] of rows) {
     if (names.has(name)) continue
@@ -49,7 +85,7 @@ function showRows(list: HTMLElement, rows: Map<string, DocumentRow>, entries: re
   entries.forEach((entry, place) => {
     const row = rows.get(entry.name) ?? new DocumentRow(entry)
     rows.set(entry.name, row)
-    row.show(entry)
+    row.show(entry, kept.has(entry.name))
     const there = list.children[place] ?? null
     if (there !== row.item && !(steady && row.item.isConnected)) list.insertBefore(row.item, there)
   })

@@ -1,4 +1,5 @@
 import type { DocumentHandle } from '@syncline/client'
+import * as Y from 'yjs'
 import { index, listDocument, titleOf, touchDocument } from './documents.js'
 import { element } from './dom.js'
 import { icon } from './icons.js'
@@ -44,11 +45,7 @@ export function documentPage(kind: Kind, name: string, leave: AbortSignal): HTML
     element('a', { class: 'round', href: '/', 'data-page': true, 'aria-label': 'All documents' }, icon('back')),
     element('h1', { class: 'unseen' }, kind === 'text' ? 'Text document' : 'Code document'),
     element('div', { class: 'title-box' }, title),
-    statusLine(
-      () => handle.status,
-      (changed) => handle.on('status', changed),
-      leave,
-    ),
+    statusLine(handle),
     peopleBar(handle.awareness, leave),
     linkButton(),
   )
@@ -64,7 +61,7 @@ async function showEditor(
   leave: AbortSignal,
 ): Promise<void> {
   const editor = await editors[kind]().catch(() => null)
-  await syncedOrLate(handle)
+  await hereOrLate(handle)
   if (leave.aborted) return
   main.removeAttribute('aria-busy')
   if (editor === null)
@@ -91,10 +88,16 @@ function isTyping(): boolean {
   return document.activeElement instanceof HTMLInputElement
 }
 
-function syncedOrLate(handle: DocumentHandle): Promise<void> {
+/** Resolves when there is something to show: what this device kept, or what the relay has. */
+function hereOrLate(handle: DocumentHandle): Promise<void> {
   const late = new Promise<void>((resolve) => setTimeout(resolve, syncMsMax))
+  const kept = handle.loaded.then(() => (isEmpty(handle.doc) ? late : undefined))
   // of a refusal the notice tells
-  return Promise.race([handle.synced.catch(() => undefined), late])
+  return Promise.race([handle.synced.catch(() => undefined), kept, late])
+}
+
+function isEmpty(doc: Y.Doc): boolean {
+  return Y.encodeStateVector(doc).length === 1
 }
 
 function keepListed(handle: DocumentHandle, leave: AbortSignal): void {

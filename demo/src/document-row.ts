@@ -10,6 +10,7 @@ export class DocumentRow {
   #entry: Entry
   readonly #link = element('a', { 'data-page': true })
   readonly #time = element('time')
+  readonly #kept = element('span', { class: 'kept', hidden: true }, ' · on this device')
   readonly #renameButton = button('pencil', () => this.#rename())
   readonly #removeButton = button('remove', () => this.#remove())
 
@@ -17,9 +18,14 @@ export class DocumentRow {
     this.#entry = entry
     this.#link.href = pathOf(entry.name)
     const face = element('span', { class: 'kind' }, icon(entry.kind))
-    const what = element('span', { class: 'what' }, this.#link, this.#time)
+    const what = element(
+      'span',
+      { class: 'what' },
+      this.#link,
+      element('span', { class: 'facts' }, this.#time, this.#kept),
+    )
     this.item = element('li', { class: entry.kind }, face, what, this.#renameButton, this.#removeButton)
-    this.show(entry)
+    this.show(entry, false)
   }
 
   /** A person is typing a new title. */
@@ -27,8 +33,10 @@ export class DocumentRow {
     return !this.#link.isConnected && this.item.isConnected
   }
 
-  show(entry: Entry): void {
+  /** @param kept it opens without any network */
+  show(entry: Entry, kept: boolean): void {
     this.#entry = entry
+    this.#kept.hidden = !kept
     const label = labelOf(entry)
     setText(this.#link, label)
     setText(this.#time, `${entry.kind === 'text' ? 'Text' : 'Code'} · ${ago(entry.updated)}`)

@@ -13,6 +13,9 @@ startRouter((route, leave) => {
   if (!isFirst) app.focus({ preventScroll: true })
 })
 
+// opens these pages with no network at all, after the first visit
+if (import.meta.env.PROD) navigator.serviceWorker?.register('/service-worker.js').catch(() => undefined)
+
 function pageOf(route: Route, leave: AbortSignal): HTMLElement {
   switch (route.at) {
     case 'start':

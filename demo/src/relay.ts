@@ -27,6 +27,11 @@ export async function releaseDocument(handle: DocumentHandle): Promise<void> {
   for (const listener of listeners) listener()
 }
 
+/** The names of the documents that open on this device without any network; none where nothing can be kept. */
+export async function keptNames(): Promise<ReadonlySet<string>> {
+  return new Set(await relay.kept().catch(() => []))
+}
+
 /** Calls back when the status of any document of this tab changes; the result stops it. */
 export function onTabStatus(listener: () => void): () => void {
   listeners.add(listener)

@@ -1,3 +1,4 @@
+import type { StatusSource } from '@syncline/client/element'
 import { brand } from './brand.js'
 import { documentList } from './document-list.js'
 import { prefetchEditors } from './document-page.js'
@@ -13,13 +14,19 @@ import { statusLine } from './status.js'
 const promise =
   'Everybody types at once, also offline. Where it says “saved”, your words are on the relay’s disk, not in its memory.'
 
+/** The state of the whole tab: documents that were left while offline wait behind this page. */
+const tab: StatusSource = {
+  get status() {
+    return { ...index.status, ...changesInTab() }
+  },
+  on: (_event, listener) => onTabStatus(listener),
+}
+
 /** The page that lists the documents. */
 export function startPage(leave: AbortSignal): HTMLElement {
   document.title = 'Syncline'
   index.synced.then(prefetchEditors, () => undefined)
-  // documents that were left while offline wait behind this page
-  const status = () => ({ ...index.status, ...changesInTab() })
-  const bar = element('div', { class: 'bar' }, brand(), statusLine(status, onTabStatus, leave), nameField())
+  const bar = element('div', { class: 'bar' }, brand(), statusLine(tab), nameField())
   const hero = element(
     'section',
     { class: 'hero' },

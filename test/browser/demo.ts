@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
@@ -120,7 +121,7 @@ export class Person {
 
   /** Waits until the status line shows one of these states. */
   async sees(...states: readonly string[]): Promise<void> {
-    const wanted = states.map((state) => `[data-testid=status][data-state=${state}]`).join()
+    const wanted = states.map((state) => `.syncline-status-line[data-state=${state}]`).join()
     await this.page.locator(wanted).waitFor({ timeout: reconnectMsMax })
   }
 
@@ -226,24 +227,30 @@ export class Person {
     return this.page.evaluate(() => window.record.spoken)
   }
 
+  /** Keeps a picture of the page where SYNCLINE_PICTURES names a folder for it: for people who want to see. */
+  async picture(name: string): Promise<void> {
+    const folder = process.env.SYNCLINE_PICTURES
+    if (folder !== undefined) await this.page.screenshot({ path: join(folder, `${name}.png`) })
+  }
+
   async leave(): Promise<void> {
     await this.page.close()
   }
 }
 
 /** Runs in the page, from its very beginning. */
-function keepRecord(): void {
+export function keepRecord(): void {
   const record: Window['record'] = { shown: [], spoken: [] }
   window.record = record
   const look = () => {
-    const line = document.querySelector<HTMLElement>('[data-testid=status]')
+    const line = document.querySelector<HTMLElement>('.syncline-status-line')
     const shown = {
       state: line?.dataset.state ?? '',
       pending: Number(line?.dataset.pending),
       text: line?.textContent ?? '',
     }
     if (line !== null && JSON.stringify(shown) !== JSON.stringify(record.shown.at(-1))) record.shown.push(shown)
-    const spoken = document.querySelector('.status-line [role=status]')?.textContent ?? ''
+    const spoken = document.querySelector('syncline-status [role=status]')?.textContent ?? ''
     if (spoken !== '' && spoken !== record.spoken.at(-1)) record.spoken.push(spoken)
   }
   new MutationObserver(look).observe(document, {
