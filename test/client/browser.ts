@@ -186,7 +186,7 @@ export class Tab {
 }
 
 /** A new tab on the relay's page. */
-export async function openTab(context: BrowserContext, relay: TestRelay): Promise<Tab> {
+export async function openTab(context: BrowserContext, relay: { readonly url: string }): Promise<Tab> {
   const tab = new Tab(await context.newPage())
   tab.page.setDefaultTimeout(15_000)
   await tab.page.goto(relay.url)

@@ -92,6 +92,7 @@ export function join(relay: { readonly url: string }, options?: ConnectOptions):
 export class Wire {
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   readonly #server = createTcpServer((near) => this.#carry(near))
+  #isDown = false
   readonly #relay: TestRelay
 
   constructor(relay: TestRelay) {
@@ -116,6 +117,16 @@ export class Wire {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
   }
 
+  /** Ends what is connected, and nothing connects until {@link restore}. */
+  bringDown(): void {
+    this.#isDown = true
+    this.cut()
+  }
+
+  restore(): void {
+    this.#isDown = false
+  }
+
   /** From now on nothing arrives at either end of what is connected, and neither end is told. */
   swallow(): void {
     for (const [near, far] of this.#pairs) {
@@ -125,6 +136,7 @@ export class Wire {
   }
 
   #carry(near: Socket): void {
+    if (this.#isDown) return void near.destroy()
     const far = connectTcp(this.#relay.port, '127.0.0.1')
     const pair = [near, far] as const
     this.#pairs.add(pair)
