@@ -51,6 +51,9 @@ const { values: options } = parseArgs({
 // a server that needs so long for a workload, or failed, gets no further round
 const roundsMsMax = 25_000
 
+// what is quick or partial says nothing, and is printed only
+const isPartial = options.quick || options.profile || options.url !== undefined || options.servers !== undefined
+
 const dataDirectory = join(benchDirectory, 'data')
 const resultsDirectory = join(benchDirectory, 'results')
 const resultsPath = join(resultsDirectory, 'results.json')
@@ -85,6 +88,7 @@ async function main(): Promise<void> {
     printSummary(workload, measured[workload.name]!.rounds)
     keep({ machine, syncMs, workloads: measured })
   }
+  if (isPartial) console.log(`\n${markdownOf({ machine, syncMs, workloads: measured }, workloads, ours.name)}`)
   rmSync(dataDirectory, { recursive: true, force: true })
   const failures = Object.values(measured).flatMap(({ rounds }) => Object.values(rounds).map(failureOf))
   // what peers lose is a result; what we lose is a fault
@@ -182,9 +186,8 @@ function printSummary({ metrics }: Workload, rounds: Rounds): void {
   }
 }
 
-/** Adds what was measured to the results of before, and writes the page anew. What is quick or partial says nothing. */
+/** Adds what was measured to the results of before, and writes the page anew. */
 function keep(measured: Results): void {
-  const isPartial = options.quick || options.profile || options.url !== undefined || options.servers !== undefined
   if (isPartial) return
   const before = readResults(resultsPath, measured.machine)
   const results = { ...measured, workloads: { ...before, ...measured.workloads } }

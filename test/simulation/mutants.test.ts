@@ -51,6 +51,12 @@ const mutants: Mutant[] = [
     } else if (admission.complete || answer) this.#acknowledgeLater(session)`,
   },
   {
+    name: 'forget what gathers for one broadcast',
+    file: 'room/room.ts',
+    find: 'const commitAt = this.#queue.wantsCommit ? this.#window.closedUntil(now) : null',
+    replace: 'const commitAt = null as number | null',
+  },
+  {
     name: 'a cursor off by one',
     file: 'room/content.ts',
     find: 'const updates = this.#tail.slice(index).map',

@@ -123,6 +123,8 @@ export class SimRelay {
   #load(document: string): SimRoom {
     const room: SimRoom = { room: new Room(document, limits), loaded: false, waiting: [] }
     this.#rooms.set(document, room)
+    // every other room has so much to send that updates gather for some ms
+    if (this.#rooms.size % 2 === 0) room.room.step({ type: 'paced', demand: 100 })
     this.disk.read(document, (stored) => {
       const epoch = newEpoch(this.random)
       this.#perform(room, room.room.step({ type: 'loaded', stored, epoch }))

@@ -33,6 +33,12 @@ export interface Limits {
   readonly resyncsMax: number
   /** how long changes of awareness gather before they are broadcast, where the last broadcast was that recent */
   readonly awarenessGatherMs: number
+  /** the same in a room so large that its broadcasts would take more than `fanOutPercent` otherwise */
+  readonly awarenessGatherMsMax: number
+  /** share of a core for broadcasts: where they would take more than that, updates gather */
+  readonly fanOutPercent: number
+  /** how long updates gather at most after a broadcast */
+  readonly fanOutGatherMsMax: number
 }
 
 /** The defaults of {@link Limits}. */
@@ -52,4 +58,7 @@ export const defaultLimits: Limits = Object.freeze({
   socketBytesHigh: 256 * KiB,
   resyncsMax: 5,
   awarenessGatherMs: 20, // below what a person sees of a cursor
+  awarenessGatherMsMax: 50, // 500 cursors are a crowd
+  fanOutPercent: 8, // one person types fast and 200 read: they see it at once
+  fanOutGatherMsMax: 20, // nobody feels that
 })

@@ -12,7 +12,15 @@ export interface Visitor {
 
 /** The visitor that a request comes from. */
 export function visitorOf(request: IncomingMessage): Visitor {
-  return { url: request.url ?? '', headers: request.headers, address: request.socket.remoteAddress ?? '' }
+  const { url = '', headers, socket } = request
+  // the kernel is asked where somebody wants to know
+  return {
+    url,
+    headers,
+    get address() {
+      return socket.remoteAddress ?? ''
+    },
+  }
 }
 
 /** Who asks for which document. */

@@ -59,6 +59,8 @@ export interface RelayStats extends Readonly<Counters> {
   readonly connections: number
   readonly sessions: number
   readonly rooms: number
+  /** ms that updates gather after a broadcast, in the room where that is longest; 0 where nobody waits */
+  readonly gatherMs: number
 }
 
 /**
@@ -113,8 +115,8 @@ export class Relay {
 
   /** What the relay is doing, and what it has counted. */
   stats(): RelayStats {
-    const { size: rooms, sessions } = this.#rooms
-    return { connections: this.#links.size, sessions, rooms, ...this.#context.counters }
+    const { size: rooms, sessions, gatherMs } = this.#rooms
+    return { connections: this.#links.size, sessions, rooms, gatherMs, ...this.#context.counters }
   }
 
   /**

@@ -514,6 +514,83 @@ describe('slow readers', () => {
   })
 })
 
+describe('updates gather', () => {
+  const dirty = () => story.effects.filter((effect) => effect.type === 'dirty').length
+  const wakes = () => story.effects.flatMap((effect) => (effect.type === 'wake' ? [effect.at] : []))
+
+  /** A room of so many, just after a broadcast, in a process that has so much to send. */
+  function afterBroadcast(sessions: number, demand: number): ReturnType<typeof typist> {
+    const author = typist(1)
+    for (let session = 1; session <= sessions; session++) story.join(session)
+    story.step({ type: 'paced', demand })
+    story.update(1, author.type('a'), true)
+    story.commit()
+    story.effects = []
+    return author
+  }
+
+  test('not at all where all that is to be sent costs little, however many are here', () => {
+    const author = afterBroadcast(300, 0.9)
+    story.update(1, author.type('b'))
+    expect([dirty(), wakes(), story.room.gatherMs]).toEqual([1, [], 0])
+  })
+
+  test('after a broadcast to many, for one commit that takes them all, and so acknowledges them', () => {
+    const author = afterBroadcast(100, 2) // 0.6 ms of a core, of which there are 8 in 100; twice as much is asked for
+    expect(story.room.gatherMs).toBeCloseTo(15)
+    story.now += 5
+    story.update(1, author.type('b'))
+    story.update(1, author.type('c'))
+    expect([dirty(), wakes()]).toEqual([0, [1_015]])
+    story.now = 1_015
+    story.step({ type: 'ticked', now: story.now })
+    expect(dirty()).toBe(1)
+    story.commit()
+    expect(story.heard(1)).toMatchObject([{ type: 'ack', seq: 3 }])
+    expect(story.types(2)).toEqual(['update'])
+  })
+
+  test('hardly where few are here, and never for longer than the limit', () => {
+    const few = afterBroadcast(2, 5)
+    story.update(1, few.type('b'))
+    expect(dirty()).toBe(1)
+    story = new Story()
+    afterBroadcast(400, 50)
+    expect(story.room.gatherMs).toBe(20)
+  })
+
+  test('while a commit runs, and then for the rest of the time', () => {
+    const author = afterBroadcast(100, 50)
+    story.now += 20
+    story.update(1, author.type('b'))
+    story.begin()
+    story.update(1, author.type('c'))
+    story.now += 3
+    story.finish()
+    expect([dirty(), wakes()]).toEqual([1, [1_043]])
+    expect(story.begin()).toBe(true) // whoever stops the relay need not wait
+  })
+
+  test('and one wake serves them and the cursors beside them: the earlier', () => {
+    const author = afterBroadcast(100, 2)
+    const cursor = (clock: number) => encodeAwareness(new Map([[22, { clock, state: '{}' }]]))
+    story.say(2, { type: 'awareness', update: cursor(1) })
+    story.say(2, { type: 'awareness', update: cursor(2) })
+    story.update(1, author.type('b'))
+    expect(wakes()).toEqual([1_020, 1_015])
+    story.now = 1_015
+    story.step({ type: 'ticked', now: story.now })
+    expect(wakes()).toEqual([1_020, 1_015, 1_020])
+  })
+
+  test('no longer where the clock was set back', () => {
+    const author = afterBroadcast(100, 50)
+    story.now -= 1_000_000
+    story.update(1, author.type('b'))
+    expect(dirty()).toBe(1)
+  })
+})
+
 describe('awareness', () => {
   const state = (client: number, clock: number, text: string | null) =>
     encodeAwareness(new Map([[client, { clock, state: text === null ? null : JSON.stringify(text) }]]))
@@ -541,6 +618,13 @@ describe('awareness', () => {
     story.step({ type: 'ticked', now: story.now })
     expect(seen(2)).toEqual([[11, 'c']])
     expect(seen(1)).toEqual([])
+  })
+
+  test('gathers longer where more are here', () => {
+    for (let session = 3; session <= 500; session++) story.join(session)
+    story.say(1, { type: 'awareness', update: state(11, 1, 'a') })
+    story.say(1, { type: 'awareness', update: state(11, 2, 'b') })
+    expect(story.effects.filter((effect) => effect.type === 'wake')).toEqual([{ type: 'wake', at: 1_037 }])
   })
 
   test('never overtakes the edits that its session sent before', () => {

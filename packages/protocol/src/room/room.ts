@@ -20,6 +20,7 @@ import { Content } from './content.js'
 import { CommitQueue } from './queue.js'
 import { Session } from './session.js'
 import type { RoomEffect, RoomInput, SessionId, SessionProfile } from './types.js'
+import { fanOutMs, Window } from './window.js'
 
 type Request<Type extends SessionRequest['type']> = Extract<SessionRequest, { type: Type }>
 
@@ -38,6 +39,12 @@ export class Room {
   readonly #queue = new CommitQueue()
   readonly #awareness: AwarenessTable
   readonly #awarenessOutbox: AwarenessOutbox
+  /** closed while updates gather for one broadcast: they are committed when it opens */
+  readonly #window: Window
+  /** see the input `paced` */
+  #demand = 0
+  /** the last `wake` */
+  #wakeAt = Number.NEGATIVE_INFINITY
   /** there is no room for edits */
   #isReadOnly = false
   /** sessions that would write, and were opened for reading meanwhile */
@@ -52,7 +59,8 @@ export class Room {
     this.#limits = limits
     this.#content = new Content(null, limits)
     this.#awareness = new AwarenessTable(limits)
-    this.#awarenessOutbox = new AwarenessOutbox(limits.awarenessGatherMs)
+    this.#awarenessOutbox = new AwarenessOutbox(limits)
+    this.#window = new Window(limits.fanOutGatherMsMax)
   }
 
   /** True where nobody is here and nothing is on its way to the log: the room can be forgotten. */
@@ -60,9 +68,20 @@ export class Room {
     return this.#sessions.size === 0 && this.#queue.empty
   }
 
+  /** How long updates gather after a broadcast, in ms, as things are. */
+  get gatherMs(): number {
+    if (this.#demand < 1) return 0
+    // what is left of the share when this room has spent so much; and the less of it there is for each, the longer
+    const ms = ((fanOutMs(this.#sessions.size) * 100) / this.#limits.fanOutPercent) * this.#demand
+    return Math.min(ms, this.#limits.fanOutGatherMsMax)
+  }
+
   step(input: RoomInput): RoomEffect[] {
     this.#handle(input)
-    if ('now' in input) this.#flushAwareness(input.now)
+    if ('now' in input) {
+      this.#flushAwareness(input.now)
+      this.#wakeWhenDue(input.now)
+    }
     const effects = this.#effects
     this.#effects = []
     return effects
@@ -76,7 +95,7 @@ export class Room {
         return this.#guarded(input.session, () => this.#join(input))
       case 'received': {
         const session = this.#sessions.get(input.session)
-        if (session) this.#guarded(session.id, () => this.#receive(session, input.request))
+        if (session) this.#guarded(session.id, () => this.#receive(session, input.request, input.now))
         return
       }
       case 'left':
@@ -84,7 +103,7 @@ export class Room {
       case 'committing':
         return this.#beginCommit(input.now)
       case 'committed':
-        return this.#finishCommit()
+        return this.#finishCommit(input.now)
       case 'compacted':
         return this.#content.replaceBase(input.base, input.position)
       case 'readOnly':
@@ -94,8 +113,11 @@ export class Room {
         return
       case 'drained':
         return this.#catchUp(this.#sessions.get(input.session))
+      case 'paced':
+        this.#demand = input.demand
+        return
       case 'ticked':
-        return // the flush at the end of every step is all there is to do
+        return this.#askForCommit(input.now)
       default:
         return unreachable(input)
     }
@@ -148,10 +170,10 @@ export class Room {
     if (present.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(present) })
   }
 
-  #receive(session: Session, request: Exclude<SessionRequest, { type: 'open' }>): void {
+  #receive(session: Session, request: Exclude<SessionRequest, { type: 'open' }>, now: number): void {
     switch (request.type) {
       case 'update':
-        return this.#update(session, request)
+        return this.#update(session, request, now)
       case 'exchange':
         assertStateVector(request.stateVector, this.#limits.stateVectorClientsMax)
         return this.#sync(session, this.#content.difference(request.stateVector))
@@ -173,7 +195,7 @@ export class Room {
     this.#send(session, { type: 'synced', ...head, update })
   }
 
-  #update(session: Session, { seq, answer, update }: Request<'update'>): void {
+  #update(session: Session, { seq, answer, update }: Request<'update'>, now: number): void {
     if (seq !== session.seq + 1) throw new SynclineError('protocol_violation', `Update ${seq} follows ${session.seq}`)
     session.seq = seq
     if (session.profile.access === 'read') throw new SynclineError('read_only')
@@ -188,7 +210,7 @@ export class Room {
     // an answer holds all that its author has: what is still missing, the author lacks as well
     if (admission.complete || answer) this.#acknowledgeLater(session)
     else this.#askToResync(session)
-    if (admission.update && this.#queue.wantsCommit) this.#effects.push({ type: 'dirty' })
+    if (admission.update) this.#askForCommit(now)
   }
 
   /** Before the update is admitted: what the coverage has must reach the log. */
@@ -226,6 +248,21 @@ export class Room {
     this.#askToResync(session)
   }
 
+  #askForCommit(now: number): void {
+    if (this.#queue.wantsCommit && this.#window.closedUntil(now) === null) this.#effects.push({ type: 'dirty' })
+  }
+
+  /** What waits is looked at again when it is time. */
+  #wakeWhenDue(now: number): void {
+    const commitAt = this.#queue.wantsCommit ? this.#window.closedUntil(now) : null
+    const awarenessAt = this.#awarenessOutbox.dueAt(now)
+    const at = Math.min(commitAt ?? Number.POSITIVE_INFINITY, awarenessAt ?? Number.POSITIVE_INFINITY)
+    const isAsked = now < this.#wakeAt && this.#wakeAt <= at
+    if (at === Number.POSITIVE_INFINITY || isAsked) return
+    this.#wakeAt = at
+    this.#effects.push({ type: 'wake', at })
+  }
+
   #beginCommit(now: number): void {
     const runs = this.#queue.begin()
     if (runs === null) return
@@ -236,7 +273,7 @@ export class Room {
     this.#effects.push({ type: 'append', append: { document: this.name, epoch: this.#epoch, record } })
   }
 
-  #finishCommit(): void {
+  #finishCommit(now: number): void {
     const { record, authors, acknowledged } = this.#queue.finish()
     const before = this.#content.head.position
     const update = mergeUpdates(record.runs.map((run) => run.update))
@@ -250,8 +287,9 @@ export class Room {
       if (session.profile.echo || !aloneWithIt) to.push(session.id)
     }
     if (to.length > 0) this.#effects.push({ type: 'send', to, message: { type: 'update', ...head, update } })
+    this.#window.close(now, this.gatherMs)
     for (const [session, seq] of acknowledged) this.#acknowledge(session, seq)
-    if (this.#queue.wantsCommit) this.#effects.push({ type: 'dirty' })
+    this.#askForCommit(now)
   }
 
   #acknowledge(session: Session, seq: number): void {
@@ -286,12 +324,8 @@ export class Room {
   }
 
   #flushAwareness(now: number): void {
-    const flushed = this.#awarenessOutbox.flush(now)
+    const flushed = this.#awarenessOutbox.flush(now, this.#sessions.size)
     if (flushed === null) return
-    if ('at' in flushed) {
-      this.#effects.push({ type: 'wake', at: flushed.at })
-      return
-    }
     const to: SessionId[] = []
     for (const session of this.#sessions.values()) {
       if (session.id === flushed.onlyFrom) continue

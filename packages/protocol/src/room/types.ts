@@ -45,6 +45,11 @@ export type RoomInput =
   | { readonly type: 'congested'; readonly session: SessionId }
   /** the socket has drained */
   | { readonly type: 'drained'; readonly session: SessionId }
+  /**
+   * what updates ask all rooms to send costs that many times the share of a core that there is for it; below 1 there is
+   * no need to gather
+   */
+  | { readonly type: 'paced'; readonly demand: number }
   /** the time that a `wake` effect asked for has come */
   | { readonly type: 'ticked'; readonly now: number }
 
@@ -58,7 +63,7 @@ export type RoomEffect =
   | { readonly type: 'append'; readonly append: Append }
   /** the session is over (a `closed` or `refused` was sent to it before); it is forgotten here */
   | { readonly type: 'end'; readonly session: SessionId }
-  /** call back with `ticked` at this time */
+  /** call back with `ticked` at this time, and not at the one that was asked for before */
   | { readonly type: 'wake'; readonly at: number }
   /** something an operator should know: counted and logged */
   | { readonly type: 'note'; readonly event: 'resync' | 'digest_mismatch'; readonly session: SessionId }

@@ -60,7 +60,7 @@ export class Link {
     this.#socket = socket
     this.#stream = stream
     this.#context = context
-    this.#outbox = new Outbox(socket, {
+    this.#outbox = new Outbox(socket, stream, {
       bytesHigh: context.limits.socketBytesHigh,
       pack: (messages) => this.#handler?.pack(messages) ?? messages,
       onCongested: (channel, isCongested) => {

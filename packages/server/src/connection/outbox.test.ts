@@ -1,34 +1,62 @@
+import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import { Outbox } from './outbox.js'
 
 const KiB = 1024
 
-/** A socket that takes what it is given when the test says so. */
+/** A WebSocket and the stream below it, which takes what it is given at once, or when the test says so. */
 class TestSocket {
+  readyState: number = WebSocket.OPEN
   readonly given: { readonly bytes: number; readonly fin: boolean }[] = []
-  readonly #callbacks: (() => void)[] = []
+  /** what was written beside the WebSocket */
+  readonly written: Uint8Array[] = []
+  takesAtOnce = false
+  bytesWritten = 0
+  writableLength = 0
+  readonly #waiting: { readonly bytes: number; readonly callback: () => void }[] = []
 
   send(data: Uint8Array, { fin }: { fin: boolean }, callback: () => void): void {
     this.given.push({ bytes: data.length, fin })
-    this.#callbacks.push(callback)
+    this.#wait(data.length, callback)
+  }
+
+  write(frame: Uint8Array): void {
+    this.written.push(frame)
+    this.#wait(frame.length, () => {})
   }
 
   takeAll(): void {
-    while (this.#callbacks.length > 0) this.#callbacks.shift()!()
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.writableLength -= next.bytes
+      next.callback()
+    }
+  }
+
+  #wait(bytes: number, callback: () => void): void {
+    this.bytesWritten += bytes
+    this.writableLength += bytes
+    this.#waiting.push({ bytes, callback })
+    if (this.takesAtOnce) this.takeAll()
   }
 }
 
-function setUp() {
-  const socket = new TestSocket()
+function setUp(socket = new TestSocket()) {
   const told: [number, boolean][] = []
-  const outbox = new Outbox(socket as unknown as WebSocket, {
+  const errors: unknown[] = []
+  const outbox = new Outbox(socket as unknown as WebSocket, socket as unknown as Socket, {
     bytesHigh: 256 * KiB,
     pack: (messages) => [Buffer.concat(messages)],
     onCongested: (channel, isCongested) => told.push([channel, isCongested]),
-    guarded: (run) => run(),
+    guarded: (run) => {
+      try {
+        run()
+      } catch (error) {
+        errors.push(error)
+      }
+    },
   })
-  return { socket, outbox, told }
+  return { socket, outbox, told, errors }
 }
 
 const endOfTurn = () => new Promise((resolve) => setImmediate(resolve))
@@ -37,9 +65,53 @@ describe('an outbox', () => {
   test('sends what one turn brings as one frame', async () => {
     const { socket, outbox } = setUp()
     for (let channel = 1; channel <= 3; channel++) outbox.push(channel, [new Uint8Array(100)])
-    expect(socket.given).toEqual([])
+    expect(socket.written).toEqual([])
     await endOfTurn()
-    expect(socket.given).toEqual([{ bytes: 300, fin: true }])
+    expect(socket.written.map(({ length }) => length)).toEqual([4 + 300])
+    expect(socket.given).toEqual([])
+  })
+
+  test('shares the frame of a message with all that are sent the same', async () => {
+    const outboxes = [setUp(), setUp(), setUp()]
+    const message = new Uint8Array(100).fill(7)
+    for (const { outbox } of outboxes) outbox.push(1, [message])
+    await endOfTurn()
+    const frames = outboxes.map(({ socket }) => socket.written[0])
+    expect(frames[0]).toEqual(Buffer.from([0x82, 100, ...message]))
+    expect(frames[1]).toBe(frames[0])
+    expect(frames[2]).toBe(frames[0])
+  })
+
+  test('has the socket say when it has taken something, where it has not taken all before', async () => {
+    const { socket, outbox } = setUp()
+    for (const bytes of [100, 200, 300]) {
+      outbox.push(1, [new Uint8Array(bytes)])
+      await endOfTurn()
+    }
+    expect([socket.written.length, socket.given.map(({ bytes }) => bytes)]).toEqual([1, [200, 300]])
+    expect([outbox.bytes, outbox.takenBytes]).toEqual([602, 0])
+    socket.takeAll()
+    expect([outbox.bytes, outbox.takenBytes]).toEqual([0, 602])
+  })
+
+  test('writes nothing beside a WebSocket that is closing', async () => {
+    const { socket, outbox } = setUp()
+    socket.readyState = WebSocket.CLOSING
+    outbox.push(1, [new Uint8Array(100)])
+    await endOfTurn()
+    expect([socket.written.length, socket.given.length]).toEqual([0, 1]) // `ws` drops it
+  })
+
+  test('harms nobody else where its socket throws', async () => {
+    const bad = new TestSocket()
+    bad.write = () => {
+      throw new Error('no')
+    }
+    const outboxes = [setUp(), setUp(bad), setUp()]
+    for (const { outbox } of outboxes) outbox.push(1, [new Uint8Array(100)])
+    await endOfTurn()
+    expect(outboxes.map(({ socket }) => socket.written.length)).toEqual([1, 0, 1])
+    expect(outboxes.map(({ errors }) => errors.length)).toEqual([0, 1, 0])
   })
 
   test('gives the socket no more than it can take, in fragments', async () => {

@@ -1,5 +1,8 @@
-import type { WebSocket } from 'ws'
+import type { Socket } from 'node:net'
+import { WebSocket } from 'ws'
+import { framed } from './frame.js'
 import { Interleaver } from './interleaver.js'
+import { atEndOfTurn, type TurnEnd } from './turn.js'
 
 // a frame goes out in fragments of this size, so that a reader's progress is seen before a large one is through
 const fragmentBytes = 64 * 1024
@@ -18,48 +21,64 @@ export interface OutboxOptions {
   readonly guarded: (run: () => void) => void
 }
 
+/** What is below a WebSocket: what is written to it is in order with the frames that `ws` writes itself. */
+type Stream = Pick<Socket, 'write' | 'writableLength' | 'bytesWritten'>
+
 /**
  * What is on its way to one socket. All that one turn of the event loop produces goes out together, channels take
  * turns, and the socket is given no more than it can take: what waits here can be counted and shared.
  */
-export class Outbox {
+export class Outbox implements TurnEnd {
   readonly #socket: WebSocket
+  readonly #stream: Stream
   readonly #options: OutboxOptions
   readonly #messages = new Interleaver()
+  /** a message that waits alone, outside of `#messages`: what most turns bring to most sockets */
+  #lone: Uint8Array | null = null
+  #loneChannel = 0
   readonly #congested = new Set<number>()
   #frames: Uint8Array[] = []
   #firstFrameSent = 0
   #frameBytes = 0
+  /** of those frames, what the socket was given and the kernel has not taken */
   #givenBytes = 0
-  #takenBytes = 0
   #whenRoom: (() => void)[] = []
   #onGiven: (() => void) | null = null
   #isFlushing = false
 
-  constructor(socket: WebSocket, options: OutboxOptions) {
+  constructor(socket: WebSocket, stream: Stream, options: OutboxOptions) {
     this.#socket = socket
+    this.#stream = stream
     this.#options = options
   }
 
   /** bytes that the kernel has not taken yet */
   get bytes(): number {
-    return this.#waitingBytes + this.#givenBytes
+    return this.#waitingBytes + this.#stream.writableLength
   }
 
   /** bytes that the kernel has taken since the beginning: a reader makes progress where this grows */
   get takenBytes(): number {
-    return this.#takenBytes
+    return this.#stream.bytesWritten - this.#stream.writableLength
   }
 
   /** Sends messages at the end of the turn, in order within their channel. */
   push(channel: number, messages: readonly Uint8Array[]): void {
-    this.#messages.push(channel, messages)
+    if (messages.length === 1 && this.#waitingBytes === 0) {
+      this.#lone = messages[0]!
+      this.#loneChannel = channel
+    } else {
+      this.#queueLone()
+      this.#messages.push(channel, messages)
+    }
     if (this.#isFlushing) return
     this.#isFlushing = true
-    queueMicrotask(() => {
-      this.#isFlushing = false
-      this.#options.guarded(() => this.#give())
-    })
+    atEndOfTurn(this)
+  }
+
+  endTurn(): void {
+    this.#isFlushing = false
+    this.#options.guarded(this.#give)
   }
 
   /** Calls back once, when the socket was given all that is waiting. */
@@ -77,13 +96,19 @@ export class Outbox {
   /** Drops what the socket was not given yet. */
   clear(): void {
     this.#messages.clear()
+    this.#lone = null
     this.#whenRoom = []
     this.#frames = []
     this.#frameBytes = 0
   }
 
   get #waitingBytes(): number {
-    return this.#messages.bytes + this.#frameBytes
+    return this.#messages.bytes + this.#frameBytes + (this.#lone?.length ?? 0)
+  }
+
+  #queueLone(): void {
+    if (this.#lone !== null) this.#messages.push(this.#loneChannel, [this.#lone])
+    this.#lone = null
   }
 
   #settle(): void {
@@ -92,17 +117,40 @@ export class Outbox {
     call?.()
   }
 
-  #give(): void {
+  readonly #give = (): void => {
+    if (this.#isSwift) this.#giveSwiftly()
+    else this.#queueLone()
     while (this.#givenBytes < this.#options.bytesHigh && this.#fillFrames()) this.#giveFragment(this.#frames[0]!)
     this.#watchCongestion()
     this.#goOn()
     if (this.#waitingBytes === 0) this.#settle()
   }
 
+  /** True where the kernel has taken all before, and takes what waits in one write: nobody has to learn when it has. */
+  get #isSwift(): boolean {
+    return (
+      this.#stream.writableLength === 0 &&
+      this.#waitingBytes <= fragmentBytes &&
+      this.#frames.length === 0 &&
+      // after a closing frame there must be no other
+      this.#socket.readyState === WebSocket.OPEN
+    )
+  }
+
+  #giveSwiftly(): void {
+    const frames = this.#lone === null ? this.#takeFrames() : [this.#lone]
+    this.#lone = null
+    for (const frame of frames) this.#stream.write(framed(frame))
+  }
+
+  #takeFrames(): readonly Uint8Array[] {
+    return this.#messages.bytes === 0 ? [] : this.#options.pack(this.#messages.take(fragmentBytes))
+  }
+
   /** True where there is a frame to send. */
   #fillFrames(): boolean {
-    if (this.#frames.length === 0 && this.#messages.bytes > 0) {
-      for (const frame of this.#options.pack(this.#messages.take(fragmentBytes))) {
+    if (this.#frames.length === 0) {
+      for (const frame of this.#takeFrames()) {
         this.#frames.push(frame)
         this.#frameBytes += frame.length
       }
@@ -121,9 +169,7 @@ export class Outbox {
     this.#givenBytes += bytes
     this.#socket.send(frame.subarray(from, to), { binary: true, fin: isLast }, (error) => {
       this.#givenBytes -= bytes
-      if (error) return
-      this.#takenBytes += bytes
-      this.#options.guarded(() => this.#give())
+      if (!error) this.#options.guarded(this.#give)
     })
   }
 
@@ -132,6 +178,7 @@ export class Outbox {
    * back the small ones beside it, and all of them together are bounded.
    */
   #watchCongestion(): void {
+    if (this.#messages.bytes === 0 && this.#congested.size === 0) return
     const share = this.#options.bytesHigh / Math.max(1, this.#messages.channels)
     for (const channel of this.#congested) {
       // not the mark at which it began: a channel that hovers there would change its mind every time

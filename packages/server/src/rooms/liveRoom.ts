@@ -5,6 +5,7 @@ import type {
   RoomInput,
   SessionId,
   SessionProfile,
+  SessionReply,
   SessionRequest,
   StoredDocument,
 } from '@syncline/protocol'
@@ -17,6 +18,9 @@ import type { RoomsContext } from './rooms.js'
 import { ending, type Session, SharedReply } from './session.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
+
+// what is smaller is encoded again before it is looked up
+const sharedBytesMin = 16 * 1024
 
 type LiveRoomState =
   /** the log is being read; what comes meanwhile waits */
@@ -38,6 +42,10 @@ export class LiveRoom implements CommitSource {
   #state: LiveRoomState = { at: 'loading', waiting: [] }
   #weight: Weight = { basePosition: 0, baseBytes: 0, records: 0, bytes: 0 }
   #committing = false
+  /** what the room was told last */
+  #demand = 0
+  /** the last large `synced`: as long as nobody needs its memory, all who join at the same position are sent the same */
+  #synced: WeakRef<SharedReply> | null = null
   #onSettled = () => {}
   #cancelWake = () => {}
   #cancelUnload = () => {}
@@ -55,6 +63,12 @@ export class LiveRoom implements CommitSource {
     return this.#sessions.size
   }
 
+  /** How long updates gather after a broadcast, in ms. */
+  get gatherMs(): number {
+    this.#pace()
+    return this.#room.gatherMs
+  }
+
   /** Opens a session. It is answered by `opened` or `refused`. */
   join(session: Session, profile: SessionProfile, request: Open): void {
     // it lingers for a commit in flight: the log cannot be read before that has ended
@@ -67,8 +81,12 @@ export class LiveRoom implements CommitSource {
   /** Hands over what a session sent. */
   receive(session: Session, request: Exclude<SessionRequest, Open>): void {
     if (!this.#sessions.has(session.id)) return
-    if (request.type === 'update') this.#context.counters.updates++
-    this.#input({ type: 'received', session: session.id, request, now: this.#now() }, session)
+    const now = this.#now()
+    if (request.type === 'update') {
+      this.#context.counters.updates++
+      this.#context.fanOut.ask(now, this.#sessions.size)
+    }
+    this.#input({ type: 'received', session: session.id, request, now }, session)
   }
 
   /** The session is over, and is told nothing more. */
@@ -81,6 +99,11 @@ export class LiveRoom implements CommitSource {
   /** The session's socket is above its high-water mark, or below it again. */
   setCongested(session: Session, congested: boolean): void {
     this.#input({ type: congested ? 'congested' : 'drained', session: session.id }, session)
+  }
+
+  /** What has gathered is committed at once. */
+  flush(): void {
+    if (this.#state.at === 'live') this.#context.storage.request(this)
   }
 
   take(now: number): Append | null {
@@ -216,15 +239,25 @@ export class LiveRoom implements CommitSource {
       return
     }
     this.#guarded(session, () => {
+      this.#pace()
       for (const effect of this.#room.step(input)) this.#perform(effect)
     })
     this.#unloadWhenIdle()
   }
 
+  /** The room learns what the process has to do when something happens in it. */
+  #pace(): void {
+    const { demand } = this.#context.fanOut
+    if (demand === this.#demand) return
+    this.#demand = demand
+    this.#room.step({ type: 'paced', demand })
+  }
+
   #perform(effect: RoomEffect): void {
     switch (effect.type) {
       case 'send':
-        return this.#send(effect.to, new SharedReply(effect.message))
+        if (effect.message.type === 'awareness') this.#context.fanOut.ask(this.#now(), effect.to.length)
+        return this.#send(effect.to, this.#shared(effect.message))
       case 'dirty':
         return this.#context.storage.request(this)
       case 'end':
@@ -238,6 +271,19 @@ export class LiveRoom implements CommitSource {
       default:
         return unreachable(effect)
     }
+  }
+
+  #shared(message: SessionReply): SharedReply {
+    if (message.type !== 'synced' || message.update === null || message.update.length < sharedBytesMin) {
+      return new SharedReply(message)
+    }
+    const last = this.#synced?.deref()
+    const known = last?.reply
+    const isKnown = known?.type === 'synced' && known.update === message.update && known.position === message.position
+    if (last && isKnown) return last
+    const reply = new SharedReply(message)
+    this.#synced = new WeakRef(reply)
+    return reply
   }
 
   #send(to: readonly SessionId[], reply: SharedReply): void {
@@ -255,7 +301,6 @@ export class LiveRoom implements CommitSource {
   }
 
   #wake(at: number): void {
-    // the room says each once, and what it asked for before is done with
     this.#cancelWake()
     this.#cancelWake = this.#context.clock.after(Math.max(0, at - this.#now()), () => {
       // Node's timers may fire a millisecond before the wall clock is there; the room would wait for ever

@@ -5,6 +5,7 @@ import { Compactor } from '../compaction/compactor.js'
 import { CompactionThread } from '../compaction/thread.js'
 import type { Counters } from '../counters.js'
 import type { Logger } from '../logger.js'
+import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
 import { Storage } from './storage.js'
 
@@ -30,6 +31,7 @@ export interface RoomsOptions {
 export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistory'> {
   readonly storage: Storage
   readonly compactor: Pick<Compactor, 'request'>
+  readonly fanOut: FanOut
   /** whether there is no room for edits */
   isReadOnly(): boolean
   storageFailed(error: Error): void
@@ -59,6 +61,7 @@ export class Rooms {
       ...options,
       storage: this.#storage,
       compactor: this.#compactor,
+      fanOut: new FanOut(options.clock.now(), options.limits),
       isReadOnly: () => this.#isReadOnly,
       storageFailed: (error) => this.#storageFailed(error),
       note: (document, note) => this.#note(document, note),
@@ -74,6 +77,15 @@ export class Rooms {
     let sessions = 0
     for (const room of this.#rooms.values()) sessions += room.sessions
     return sessions
+  }
+
+  /** How long updates gather after a broadcast, in ms, in the room where that is longest. */
+  get gatherMs(): number {
+    const { fanOut, clock } = this.#context
+    fanOut.ask(clock.now(), 0) // where nothing has happened for a while, nobody waits
+    let gatherMs = 0
+    for (const room of this.#rooms.values()) gatherMs = Math.max(gatherMs, room.gatherMs)
+    return gatherMs
   }
 
   /** False while documents cannot be opened and changed. */
@@ -145,6 +157,7 @@ export class Rooms {
   /** Takes no new session from here on, and commits what is queued. */
   async drain(): Promise<void> {
     this.#isClosing = true
+    for (const room of this.#rooms.values()) room.flush()
     await this.#storage.drain()
   }
 
