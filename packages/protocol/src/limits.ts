@@ -29,6 +29,11 @@ export interface Limits {
   readonly tailBytesMax: number
   /** bytes queued on a socket above which its sessions get nothing until it has drained */
   readonly socketBytesHigh: number
+  /**
+   * bytes that may wait for the disk in all documents together: above it whoever brings an update is not read, until less
+   * than half of it is left
+   */
+  readonly backlogBytesHigh: number
   /** times a session may be told to resync without a success between */
   readonly resyncsMax: number
   /** how long changes of awareness gather before they are broadcast, where the last broadcast was that recent */
@@ -56,6 +61,7 @@ export const defaultLimits: Limits = Object.freeze({
   tailRecordsMax: 1_024, // some 300 bytes of heap each
   tailBytesMax: 1 * MiB,
   socketBytesHigh: 256 * KiB,
+  backlogBytesHigh: 64 * MiB, // a second of a slow disk, and of a relay with 256 MiB of memory a quarter
   resyncsMax: 5,
   awarenessGatherMs: 20, // below what a person sees of a cursor
   awarenessGatherMsMax: 50, // 500 cursors are a crowd

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { defaultLimits, type ErrorCode, type Limits, type Log, SynclineError, subprotocol } from '@syncline/protocol'
 import { WebSocket, WebSocketServer } from 'ws'
+import { Backlog } from './backlog.js'
 import { type Clock, systemClock } from './clock.js'
 import { nameMatcher } from './compaction/names.js'
 import type { RelayContext } from './connection/context.js'
@@ -61,6 +62,8 @@ export interface RelayStats extends Readonly<Counters> {
   readonly rooms: number
   /** ms that updates gather after a broadcast, in the room where that is longest; 0 where nobody waits */
   readonly gatherMs: number
+  /** what waits for the disk: about what that takes of memory */
+  readonly backlogBytes: number
 }
 
 /**
@@ -116,7 +119,8 @@ export class Relay {
   /** What the relay is doing, and what it has counted. */
   stats(): RelayStats {
     const { size: rooms, sessions, gatherMs } = this.#rooms
-    return { connections: this.#links.size, sessions, rooms, gatherMs, ...this.#context.counters }
+    const { backlog, counters } = this.#context
+    return { connections: this.#links.size, sessions, rooms, gatherMs, backlogBytes: backlog.bytes, ...counters }
   }
 
   /**
@@ -279,11 +283,12 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   const newEpoch = () => randomBytes(8).toString('hex')
   const reopen = options.reopen ?? null
   const keepsHistory = nameMatcher(options.keepHistory ?? [])
-  const edges = { limits, clock, logger, counters, exception }
+  const backlog = new Backlog(limits.backlogBytesHigh, clock)
+  const edges = { limits, clock, logger, counters, backlog, exception }
   const rooms = new Rooms(log, { ...edges, reopen, unloadMs, newEpoch, keepsHistory })
   let sessions = 0
   const nextSession = () => ++sessions
-  return { limits, clock, logger, counters, rooms, authorize: grantEveryone, nextSession, exception }
+  return { limits, clock, logger, counters, backlog, rooms, authorize: grantEveryone, nextSession, exception }
 }
 
 function webSocketServers(limits: Limits): Readonly<Record<Route['to'], WebSocketServer>> {

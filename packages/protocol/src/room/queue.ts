@@ -7,6 +7,9 @@ interface QueuedRun extends Run {
   readonly session: SessionId
 }
 
+// what a run costs beside the bytes of its update
+const runBytes = 256
+
 /** What waits for one commit: its runs, and whom to acknowledge what when it is done. */
 interface Batch {
   readonly runs: QueuedRun[]
@@ -23,6 +26,7 @@ export class CommitQueue {
   /** the record that is being committed */
   record: LogRecord | null = null
   #bytes = 0
+  #runs = 0
 
   get empty(): boolean {
     return this.#committing === null && this.#gathering.runs.length === 0
@@ -38,9 +42,15 @@ export class CommitQueue {
     return this.#bytes
   }
 
+  /** What that takes of memory, about. */
+  get memoryBytes(): number {
+    return this.#bytes + this.#runs * runBytes
+  }
+
   add(run: QueuedRun): void {
     this.#gathering.runs.push(run)
     this.#bytes += run.update.length
+    this.#runs++
   }
 
   /** Acknowledges the session's last update with the last thing that is queued now. */
@@ -64,6 +74,7 @@ export class CommitQueue {
     this.#committing = null
     this.record = null
     for (const run of batch.runs) this.#bytes -= run.update.length
+    this.#runs -= batch.runs.length
     return { record, authors: new Set(batch.runs.map((run) => run.session)), acknowledged: batch.acknowledge }
   }
 }

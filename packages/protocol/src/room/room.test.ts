@@ -412,6 +412,22 @@ describe('a gap', () => {
     expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'too_many_resyncs', retry: true }])
   })
 
+  test('what was taken of the update that ends a session is committed all the same', () => {
+    story.join(1)
+    story.update(1, new Uint8Array([0, 0]), true)
+    for (let i = 0; i < 3; i++) {
+      const [ben, cy] = [typist(20 + i), typist(30 + i)]
+      ben.type('lost')
+      story.effects = []
+      story.update(1, Y.mergeUpdates([ben.type('x'), cy.type('taken')]))
+      expect(story.effects.map(({ type }) => type)).toContain('dirty')
+      story.commit()
+      if (i < 2) story.update(1, Uint8Array.of(0, 0), true)
+    }
+    expect(story.types(1)).toContain('closed')
+    expect(story.records).toHaveLength(3)
+  })
+
   test('a digest that differs is noted and healed', () => {
     const ann = typist(1)
     story.join(1)

@@ -7,6 +7,7 @@ import { chainAfter } from '../log/record.js'
 import type { SessionReply, SessionRequest } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
 import {
+  type Admission,
   admitUpdate,
   assertStateVector,
   Coverage,
@@ -52,6 +53,8 @@ export class Room {
   #epoch = ''
   #deletedEpochs: ReadonlySet<string> = new Set()
   #content: Content
+  /** the coverage may have what is not queued */
+  #isTorn = false
   #effects: RoomEffect[] = []
 
   constructor(name: string, limits: Limits) {
@@ -74,6 +77,19 @@ export class Room {
     // what is left of the share when this room has spent so much; and the less of it there is for each, the longer
     const ms = ((fanOutMs(this.#sessions.size) * 100) / this.#limits.fanOutPercent) * this.#demand
     return Math.min(ms, this.#limits.fanOutGatherMsMax)
+  }
+
+  /** Memory of what has been accepted and is not in the log yet, in bytes. */
+  get queuedBytes(): number {
+    return this.#queue.memoryBytes
+  }
+
+  /**
+   * After `step` has thrown: true where nobody but the session whose input it was is concerned. Otherwise the room is to
+   * be loaded anew.
+   */
+  get whole(): boolean {
+    return !this.#isTorn
   }
 
   step(input: RoomInput): RoomEffect[] {
@@ -203,14 +219,33 @@ export class Room {
     if (session.answerOwed && !answer) return
     if (this.#isReadOnly && !isCovered(this.#coverage, update, this.#limits)) throw new SynclineError('disk_full')
     this.#assertSpace(update)
-    const admission = admitUpdate(this.#coverage, update, this.#limits)
-    if (admission.update)
-      this.#queue.add({ session: session.id, author: session.profile.author, update: admission.update })
+    const admission = this.#admit(session, update, now)
     if (admission.complete && !answer) session.resyncs = 0
     // an answer holds all that its author has: what is still missing, the author lacks as well
     if (admission.complete || answer) this.#acknowledgeLater(session)
     else this.#askToResync(session)
-    if (admission.update) this.#askForCommit(now)
+  }
+
+  /** What the coverage has must reach the log: nothing that may throw comes between the two. */
+  #admit(session: Session, update: Uint8Array, now: number): Admission {
+    const admission = this.#unlessTorn(() => admitUpdate(this.#coverage, update, this.#limits))
+    if (admission.update) {
+      this.#queue.add({ session: session.id, author: session.profile.author, update: admission.update })
+      this.#askForCommit(now)
+    }
+    this.#isTorn = false
+    return admission
+  }
+
+  /** Whoever refuses an update has changed nothing; after a bug nobody knows. */
+  #unlessTorn<T>(run: () => T): T {
+    this.#isTorn = true
+    try {
+      return run()
+    } catch (error) {
+      this.#isTorn = !(error instanceof SynclineError)
+      throw error
+    }
   }
 
   /** Before the update is admitted: what the coverage has must reach the log. */

@@ -21,6 +21,8 @@ export interface SessionWire {
   /** calls back once, when something as large as a document may be sent */
   whenRoom(call: () => void): void
   deliver(reply: SharedReply): void
+  /** reads nothing from the peer until less waits for the disk */
+  hold(): void
   /** the session is over; called once */
   ended(): void
 }
@@ -67,8 +69,13 @@ export class ClientSession implements Session {
     if (request.type === 'close') return this.leave()
     if (request.type === 'open') return this.fail(new SynclineError('protocol_violation', 'It is open already'))
     if (this.#state.at === 'open' && request.type === 'exchange') return this.#takeExchange(request)
-    if (this.#state.at === 'open') return this.#state.room.receive(this, request)
+    if (this.#state.at === 'open') return this.#hand(request, this.#state.room)
     if (this.#state.at === 'opening') this.fail(new SynclineError('protocol_violation', 'It is not opened yet'))
+  }
+
+  #hand(request: Exclude<SessionRequest, Open>, room: LiveRoom): void {
+    room.receive(this, request)
+    if (request.type === 'update' && this.#context.backlog.isFull) this.#wire.hold()
   }
 
   /** Each is answered with a whole document at worst: one at a time, and the last one counts. */

@@ -1,4 +1,5 @@
 import type { Limits } from '@syncline/protocol'
+import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import type { Counters } from '../counters.js'
 import type { Authorize } from '../grant.js'
@@ -12,6 +13,7 @@ export interface RelayContext {
   readonly logger: Logger
   readonly counters: Counters
   readonly rooms: Rooms
+  readonly backlog: Backlog
   readonly authorize: Authorize
   /** a number for a new session, unique within the relay */
   readonly nextSession: () => number

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
 import type { RawData, WebSocket } from 'ws'
+import type { Held } from '../backlog.js'
 import type { RelayContext } from './context.js'
 import { Outbox } from './outbox.js'
 
@@ -28,6 +29,8 @@ export interface LinkHandler {
   ask(): void
   /** nothing was sent for a while */
   quiet(): void
+  /** the peer is held back: tells it that somebody is here, though nobody hears it */
+  reassure(): void
   /** the relay is stopping: come back in `retryMs` */
   leaving(retryMs: number): void
   /** it is over, whoever ended it; called once, and nothing else comes after it */
@@ -38,7 +41,7 @@ export interface LinkHandler {
  * One WebSocket, made safe: no exception leaves its callbacks, a half-open one is found, and so is one that does not
  * take what it is sent.
  */
-export class Link {
+export class Link implements Held {
   readonly #socket: WebSocket
   readonly #stream: Socket
   readonly #context: RelayContext
@@ -46,6 +49,8 @@ export class Link {
   #handler: LinkHandler | null = null
   #isOpen = true
   #isReceiving = true
+  #isPaused = false
+  #isHeld = false
   #silentBeats = 0
   #quietBeats = 0
   #stalledBeats = 0
@@ -108,11 +113,31 @@ export class Link {
 
   /** Stops reading until {@link resume}: TCP holds the peer back. */
   pause(): void {
-    this.#socket.pause()
+    this.#isPaused = true
+    this.#readOrWait()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#isPaused = false
+    this.#readOrWait()
+  }
+
+  /** Stops reading until less waits for the disk. What one read of the socket has brought already is still handled. */
+  hold(): void {
+    if (!this.#isOpen || this.#isHeld) return
+    this.#isHeld = true
+    this.#context.counters.holds++
+    this.#context.backlog.hold(this)
+    this.#readOrWait()
+  }
+
+  reassure(): void {
+    this.guarded(() => this.#handler?.reassure())
+  }
+
+  release(): void {
+    this.#isHeld = false
+    this.#readOrWait()
   }
 
   /** The relay is stopping: says so, and drops what still comes in, so that nothing new has to be committed. */
@@ -182,10 +207,22 @@ export class Link {
     const readBytes = this.#stream.bytesRead
     const takes = takenBytes !== this.#seen.takenBytes
     // where the kernel was full, it takes more only when the peer has acknowledged some
-    const isAlive = readBytes !== this.#seen.readBytes || (takes && this.#seen.wasBacklogged)
+    const isHeard = readBytes !== this.#seen.readBytes || (takes && this.#seen.wasBacklogged)
+    // one that is not read says nothing, and could not answer
+    const isAlive = isHeard || this.#isUnread
     this.#silentBeats = isAlive ? 0 : this.#silentBeats + 1
     this.#stalledBeats = this.#seen.wasBacklogged && !takes ? this.#stalledBeats + 1 : 0
     this.#seen = { readBytes, takenBytes, wasBacklogged: bytes > 0 }
+  }
+
+  get #isUnread(): boolean {
+    return this.#isPaused || this.#isHeld
+  }
+
+  #readOrWait(): void {
+    if (!this.#isOpen) return // its end is read
+    if (this.#isUnread) this.#socket.pause()
+    else this.#socket.resume()
   }
 
   #closeSlowReader(): void {
@@ -202,6 +239,7 @@ export class Link {
   #end(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
+    this.#context.backlog.forget(this)
     this.#outbox.clear()
     this.guarded(() => this.#handler?.ended())
   }

@@ -77,6 +77,11 @@ export class NativeConnection implements LinkHandler {
 
   quiet(): void {}
 
+  /** As if it had asked: its own ping is read later. */
+  reassure(): void {
+    if (this.#isGreeted) this.#sendConnection({ type: 'pong' })
+  }
+
   leaving(retryMs: number): void {
     if (this.#isGreeted) this.#sendConnection({ type: 'leaving', retryMs })
   }
@@ -141,6 +146,7 @@ export class NativeConnection implements LinkHandler {
       echo: false,
       whenRoom: (call) => this.#link.whenRoom(call),
       deliver: (reply) => this.#deliver(channel, reply),
+      hold: () => this.#link.hold(),
       ended: () => this.#sessions.delete(channel),
     })
     const { connectionDocumentsMax } = this.#context.limits

@@ -34,6 +34,7 @@ export class YWebsocketConnection implements LinkHandler {
       echo: true,
       whenRoom: (call) => this.#link.whenRoom(call),
       deliver: (reply) => this.#deliver(reply),
+      hold: () => link.hold(),
       ended: () => {},
     })
     // the client speaks at once, the room may have to be loaded first
@@ -70,6 +71,10 @@ export class YWebsocketConnection implements LinkHandler {
 
   quiet(): void {
     this.#link.send(0, [keepAlive])
+  }
+
+  reassure(): void {
+    this.quiet()
   }
 
   leaving(): void {}

@@ -46,6 +46,9 @@ export class LiveRoom implements CommitSource {
   #demand = 0
   /** the last large `synced`: as long as nobody needs its memory, all who join at the same position are sent the same */
   #synced: WeakRef<SharedReply> | null = null
+  /** what of the backlog is this room's */
+  #backlogBytes = 0
+  #isForgotten = false
   #onSettled = () => {}
   #cancelWake = () => {}
   #cancelUnload = () => {}
@@ -108,14 +111,12 @@ export class LiveRoom implements CommitSource {
 
   take(now: number): Append | null {
     if (this.#state.at !== 'live') return null
-    let append: Append | null = null
-    this.#guarded(null, () => {
-      for (const effect of this.#room.step({ type: 'committing', now })) {
-        if (effect.type === 'append') append = this.#appending(effect.append)
-        else this.#perform(effect)
-      }
-    })
+    const effects = this.#step({ type: 'committing', now }, null)
+    const append = effects.find((effect) => effect.type === 'append')?.append ?? null
+    // from here on the room stays until the commit has ended, whatever else happens
     this.#committing = append !== null
+    if (append) this.#weight = heavier(this.#weight, append.record)
+    this.#performAll(effects.filter((effect) => effect.type !== 'append'))
     return append
   }
 
@@ -123,7 +124,7 @@ export class LiveRoom implements CommitSource {
     this.#committing = false
     this.#onSettled()
     this.#context.counters.commits++
-    if (this.#state.at === 'gone') return this.#forget()
+    if (this.#state.at === 'gone') return this.#leaveOwner()
     this.#input({ type: 'committed', now }, null)
     this.#compactWhenDue('open')
   }
@@ -132,7 +133,7 @@ export class LiveRoom implements CommitSource {
     this.#committing = false
     this.#onSettled()
     this.#context.storageFailed(error)
-    if (this.#state.at === 'gone') this.#forget()
+    if (this.#state.at === 'gone') this.#leaveOwner()
   }
 
   /** The log has a new base. */
@@ -162,7 +163,7 @@ export class LiveRoom implements CommitSource {
       this.#isolated(session, () => session.ended())
     }
     this.#sessions.clear()
-    if (!this.#committing) this.#forget()
+    if (!this.#committing) this.#leaveOwner()
   }
 
   /**
@@ -208,11 +209,6 @@ export class LiveRoom implements CommitSource {
     this.#unloadWhenIdle()
   }
 
-  #appending(append: Append): Append {
-    this.#weight = heavier(this.#weight, append.record)
-    return append
-  }
-
   #compactWhenDue(moment: Moment): void {
     this.#context.compactor.request(this.name, this.#weight, moment)
   }
@@ -228,7 +224,7 @@ export class LiveRoom implements CommitSource {
       this.#isolated(session, () => session.ended())
     }
     this.#sessions.clear()
-    this.#forget()
+    this.#leaveOwner()
   }
 
   /** @param session whose input it is, and who answers for an exception; null: the room itself */
@@ -238,11 +234,42 @@ export class LiveRoom implements CommitSource {
       if (session) this.#state.waiting.push({ input, session })
       return
     }
-    this.#guarded(session, () => {
-      this.#pace()
-      for (const effect of this.#room.step(input)) this.#perform(effect)
-    })
+    this.#pace()
+    this.#performAll(this.#step(input, session))
+    this.#account(this.#room.queuedBytes)
     this.#unloadWhenIdle()
+  }
+
+  /**
+   * An exception is a bug of ours. Where the machine is whole, it ends the session that brought it; otherwise the room,
+   * which is loaded anew from the log.
+   */
+  #step(input: RoomInput, session: Session | null): RoomEffect[] {
+    try {
+      return this.#room.step(input)
+    } catch (error) {
+      this.#context.exception(error)
+      if (session && this.#room.whole) this.#expel(session, error)
+      else this.end('internal')
+      return []
+    }
+  }
+
+  /** What the machine wants done it takes for done: where that fails, the two are not one any more. */
+  #performAll(effects: readonly RoomEffect[]): void {
+    try {
+      for (const effect of effects) this.#perform(effect)
+    } catch (error) {
+      this.#context.exception(error)
+      this.end('internal')
+    }
+  }
+
+  /** What is queued is in memory until it is on disk, or nobody's any more. */
+  #account(bytes: number): void {
+    if (this.#isForgotten) return
+    this.#context.backlog.change(bytes - this.#backlogBytes)
+    this.#backlogBytes = bytes
   }
 
   /** The room learns what the process has to do when something happens in it. */
@@ -250,7 +277,13 @@ export class LiveRoom implements CommitSource {
     const { demand } = this.#context.fanOut
     if (demand === this.#demand) return
     this.#demand = demand
-    this.#room.step({ type: 'paced', demand })
+    this.#performAll(this.#step({ type: 'paced', demand }, null))
+  }
+
+  #leaveOwner(): void {
+    this.#account(0)
+    this.#isForgotten = true
+    this.#forget()
   }
 
   #perform(effect: RoomEffect): void {
@@ -316,17 +349,6 @@ export class LiveRoom implements CommitSource {
       this.end('shutting_down')
       this.#compactWhenDue('closed')
     })
-  }
-
-  /** Runs a step. An exception is a bug of ours: it ends the session that brought it, or this room, and nothing else. */
-  #guarded(session: Session | null, run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      this.#context.exception(error)
-      if (session) this.#expel(session, error)
-      else this.end('internal')
-    }
   }
 
   #expel(session: Session, error: unknown): void {

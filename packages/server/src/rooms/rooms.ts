@@ -1,5 +1,6 @@
 import type { Limits, Log, RoomEffect } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
+import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import { Compactor } from '../compaction/compactor.js'
 import { CompactionThread } from '../compaction/thread.js'
@@ -15,6 +16,7 @@ export interface RoomsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: Counters
+  readonly backlog: Backlog
   /** see `StorageOptions` */
   readonly reopen: (() => Promise<Log>) | null
   /** counts and logs an exception that was caught at the edge of a room */

@@ -1,5 +1,6 @@
 import { defaultLimits, encodeAwareness } from '@syncline/protocol'
 import { expect, test } from 'vitest'
+import { Backlog } from '../backlog.js'
 import { newCounters } from '../counters.js'
 import { MemoryLog } from '../log/memory.js'
 import { Rooms } from './rooms.js'
@@ -39,6 +40,7 @@ test('a move of a cursor is told, also where the wake before it was overtaken, w
     clock,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     counters: newCounters(),
+    backlog: new Backlog(defaultLimits.backlogBytesHigh, clock),
     reopen: null,
     exception: (error: unknown) => {
       throw error
