@@ -6,32 +6,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { openLevelLog } from '@syncline/server'
-import { build } from 'esbuild'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { bundleProgram } from '../support/bundle.js'
 import { seededRandom } from '../support/random.js'
-import { root } from '../support/tree.js'
 import { within } from '../support/until.js'
 import { type Committed, faultsOf } from './writer.js'
 
 const kills = 25
-const program = join(root, 'node_modules/.syncline/log-process.mjs')
 
+let program: string
 let directory: string
 /** the oracle: last positions that a process called committed */
 let acknowledged: Map<string, number>
 let child: ChildProcess | undefined
 
-// bundled from the sources, so that no stale build is tested
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(root, 'test/crash/log-process.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    external: ['level'],
-    alias: { '@syncline/protocol': join(root, 'packages/protocol/src/index.ts') },
-  })
+  program = await bundleProgram('test/crash/log-process.ts')
 })
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'syncline-log-'))

@@ -4,34 +4,22 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLevelLog } from '@syncline/server'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { restoreBackup } from '../../packages/server/src/log/restore.js'
 import { flip, keyAt, textOf, Writing, withLog } from '../cli/support.js'
-import { root } from '../support/tree.js'
+import { bundleProgram } from '../support/bundle.js'
 
-const program = join(root, 'node_modules/.syncline/operation-process.mjs')
 const words = Array.from({ length: 40 }, (_, i) => `${i} `)
 const whole = words.join('')
 const stepsMax = 200
 
+let program: string
 let directory: string
 /** what each operation begins with */
 let prepared: string
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(root, 'test/crash/operation-process.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    external: ['level'],
-    alias: { '@syncline/protocol': join(root, 'packages/protocol/src/index.ts') },
-    banner: {
-      js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url)",
-    },
-  })
+  program = await bundleProgram('test/crash/operation-process.ts')
   directory = mkdtempSync(join(tmpdir(), 'syncline-steps-'))
   prepared = join(directory, 'prepared')
   const writing = new Writing()

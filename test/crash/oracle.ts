@@ -48,6 +48,17 @@ export class Oracle implements Witness {
     return [...this.#documents.keys()]
   }
 
+  /** What has been promised so far. */
+  copy(): Oracle {
+    const copy = new Oracle()
+    for (const [document, promised] of this.#documents) {
+      integrate(promised)
+      copy.show(document, Y.encodeStateAsUpdate(promised.doc))
+      copy.pass(document, promised.point)
+    }
+    return copy
+  }
+
   acknowledge(document: string, update: Uint8Array): void {
     this.#acknowledged++
     this.#promised(document).updates.push(update)
@@ -90,10 +101,9 @@ export class Oracle implements Witness {
 
   /** What a replica lacks of what was promised of a document. */
   missingInReplica(document: string, replica: Y.Doc): string[] {
-    const { doc, updates } = this.#promised(document)
-    doc.transact(() => {
-      for (const update of updates.splice(0)) Y.applyUpdate(doc, update)
-    })
+    const promised = this.#promised(document)
+    integrate(promised)
+    const { doc } = promised
     if (isPending(doc)) return [`${document}: what was promised refers to what was not`]
     if (isPending(replica)) return [`${document}: it refers to what is not there`]
     const structs = [...doc.store.clients.values()].map((structs) => structs.at(-1)!)
@@ -121,6 +131,12 @@ export class Oracle implements Witness {
     this.#documents.set(document, promised)
     return promised
   }
+}
+
+function integrate({ doc, updates }: Promised): void {
+  doc.transact(() => {
+    for (const update of updates.splice(0)) Y.applyUpdate(doc, update)
+  })
 }
 
 const noDeletes = Y.createDeleteSet()

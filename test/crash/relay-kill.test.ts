@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { RelayProcess } from '../support/relay.js'
 import { Chance } from '../support/sessions.js'
 import { until } from '../support/until.js'
+import { Backups } from './backups.js'
 import { Crowd } from './crowd.js'
 import { Oracle, replicaOf } from './oracle.js'
 import { contentOf } from './people.js'
@@ -13,12 +14,19 @@ import { readFresh } from './reader.js'
 const kills = Number(process.env.SYNCLINE_KILLS ?? 150)
 const killsOfDirectoryMax = 20
 const KiB = 1024
+// a backup or a drain of what is written here takes some 10 ms on a machine that is idle, and much longer on one that is not
+const underWayMs = [5, 15, 60]
+// with fewer kills than this, chance may leave one kind out
+const killsOfAllKinds = 100
 const liar = fileURLToPath(new URL('liar.mjs', import.meta.url))
 
 /** A data directory, the relay on it, and those who write to it: from its first commit to its last kill. */
 class Life {
   readonly oracle = new Oracle()
   kills = 0
+  /** those of them after SIGTERM, before the end that it asks for */
+  killsInDrain = 0
+  readonly backups: Backups
   /** documents that had been compacted in the end */
   compacted = 0
   readonly #chance: Chance
@@ -30,6 +38,7 @@ class Life {
     this.#relay = relay
     this.#chance = chance
     this.#startMs = startMs
+    this.backups = new Backups(relay.dataDirectory, this.oracle)
     this.#crowd = new Crowd(relay.webSocketUrl, {
       chance,
       oracle: this.oracle,
@@ -46,7 +55,7 @@ class Life {
   }
 
   static async begin(chance: Chance, env: Readonly<Record<string, string>> = {}): Promise<Life> {
-    const relay = new RelayProcess({ env })
+    const relay = new RelayProcess({ env, args: ['--log-level', 'info'] })
     onTestFinished(async () => {
       if (relay.isRunning) await relay.kill('SIGKILL')
       await relay.stop()
@@ -62,11 +71,13 @@ class Life {
   async kill(): Promise<string[]> {
     const odds = this.#chance.next()
     await this.#loaded(1 + this.#chance.int(this.#chance.pick([10, 100, 1_000])))
-    if (odds < 0.15) await this.#killWhileDraining()
+    const missing: string[] = []
+    if (odds < 0.2) await this.#killWhileDraining()
+    else if (odds < 0.4) missing.push(...(await this.backups.during(() => this.#killSoon())))
     else await this.#kill()
     await this.#crowd.stayAway()
     if (odds > 0.85) await this.#killWhileStarting()
-    const missing = this.#chance.happens(0.5) ? await this.oracle.missingOnDisk(this.#relay.dataDirectory) : []
+    if (this.#chance.happens(0.5)) missing.push(...(await this.oracle.missingOnDisk(this.#relay.dataDirectory)))
     await this.#relay.start()
     missing.push(...(await this.#missingForNewcomers()))
     this.#crowd.comeBack(this.#relay.webSocketUrl)
@@ -113,10 +124,20 @@ class Life {
 
   async #killWhileDraining(): Promise<void> {
     const ended = this.#relay.kill('SIGTERM')
-    await pause(this.#chance.next() * 20)
+    const hasBegun = () => !this.#relay.isRunning || this.#relay.complaints.includes('the relay is stopping')
+    await until('the drain to begin', hasBegun)
+    await pause(this.#chance.next() * this.#chance.pick(underWayMs))
     // it may have been quicker
-    if (this.#relay.isRunning) await this.#kill()
+    if (this.#relay.isRunning) {
+      await this.#kill()
+      this.killsInDrain++
+    }
     await ended
+  }
+
+  async #killSoon(): Promise<void> {
+    await pause(this.#chance.next() * this.#chance.pick(underWayMs))
+    await this.#kill()
   }
 
   async #killWhileStarting(): Promise<void> {
@@ -148,6 +169,7 @@ test(
     const chance = new Chance(seed)
     const began = performance.now()
     let [killed, directories, acknowledged, shown, compacted] = [0, 0, 0, 0, 0]
+    let [inDrain, cutOff, whole] = [0, 0, 0]
     while (killed < kills) {
       const life = await Life.begin(chance)
       const last = Math.min(1 + chance.int(killsOfDirectoryMax), kills - killed)
@@ -158,11 +180,16 @@ test(
       acknowledged += life.oracle.acknowledged
       shown += life.oracle.shown
       compacted += life.compacted
+      inDrain += life.killsInDrain
+      cutOff += life.backups.cutOff
+      whole += life.backups.whole
     }
     const seconds = Math.round((performance.now() - began) / 1_000)
     console.info(`${killed} kills in ${seconds} s, ${directories} data directories, ${compacted} compacted documents`)
     console.info(`${acknowledged} updates were acknowledged and ${shown} shown: none is lost`)
+    console.info(`${inDrain} kills in a drain; ${cutOff} backups cut off, ${whole} of those that were begun are whole`)
     expect(Math.min(acknowledged, shown)).toBeGreaterThan(kills)
+    if (kills >= killsOfAllKinds) expect(Math.min(inDrain, cutOff)).toBeGreaterThan(kills / 50)
   },
   kills * 10_000,
 )

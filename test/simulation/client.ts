@@ -79,6 +79,7 @@ export class SimReplica {
     for (const effect of effects) this.#perform(effect)
     this.#oracle.acknowledged(this)
     if (!wasLive && this.#isLive) this.#oracle.synced(this, this.#acknowledgedAtOpen)
+    if (input.type === 'received' && this.#isLive && this.peer.pending === 0) this.#oracle.saved(this)
   }
 
   get #isLive(): boolean {

@@ -123,6 +123,18 @@ const mutants: Mutant[] = [
     replace: '      this.#unmarked.add(id)\n',
   },
   {
+    name: 'call itself saved while it brings back what the relay has lost',
+    file: 'peer/outbox.ts',
+    find: 'return this.#owing ? Math.min(this.#saved, this.#edits - 1) : this.#saved',
+    replace: 'return this.#saved',
+  },
+  {
+    name: 'resume before what the relay has lost is back',
+    file: 'peer/peer.ts',
+    find: 'if (this.#outbox.owing) this.#resume = null\n',
+    replace: '',
+  },
+  {
     name: 'open before the local copy has been read',
     file: 'peer/peer.ts',
     find: "if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }\n    else if",

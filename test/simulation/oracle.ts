@@ -101,6 +101,14 @@ export class Oracle {
     if (missing) throw new Error(`${replica.name}: synced, but something acknowledged is missing`)
   }
 
+  /** It calls all saved that it has, whoever wrote it. */
+  saved(replica: SimReplica): void {
+    const coverage = this.#disk.documents.get(replica.name)?.coverage ?? new Coverage()
+    for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(replica.doc))) {
+      if (clock > coverage.clock(client)) throw new Error(`${replica.name}: called saved, but not on disk`)
+    }
+  }
+
   /** The disk went back: what it lacks is promised again only when clients have brought it back. */
   forgotten(): void {
     const coverages = new Map<string, Coverage>()

@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export * from './awareness/index.js'
+export * from './bytes.js'
 export * from './errors.js'
 export * from './limits.js'
 export * from './log/index.js'

@@ -1,4 +1,5 @@
 import * as decoding from 'lib0/decoding'
+import { joinBytes } from '../bytes.js'
 import { SynclineError } from '../errors.js'
 import type {
   Channel,
@@ -129,7 +130,7 @@ class FrameReader<Message> {
         return null
       case messageTypes.lastPart: {
         this.#keep(channel, body.subarray(1))
-        return this.#session(channel, concat(this.#drop(channel)))
+        return this.#session(channel, joinBytes(this.#drop(channel)))
       }
       default:
         if (this.#parts.has(channel)) throw new SynclineError('malformed_frame', 'A message stands between two parts')
@@ -279,14 +280,4 @@ function unknownType(type: number): SynclineError {
 // lib0 throws plain errors for truncated or oversized numbers and invalid UTF-8
 function asMalformed(error: unknown): SynclineError {
   return error instanceof SynclineError ? error : new SynclineError('malformed_frame', String(error).slice(0, 100))
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }

@@ -1,4 +1,5 @@
 import * as encoding from 'lib0/encoding'
+import { joinBytes } from '../bytes.js'
 import { unreachable } from '../unreachable.js'
 import type { Channel, ClientMessage, RelayMessage, SessionReply, SessionRequest } from './types.js'
 import { connectionChannel, messageTypes, writeEnding, writeHead, writePoint } from './wire.js'
@@ -54,7 +55,7 @@ export function packFrames(messages: readonly Uint8Array[], frameBytesMax: numbe
   let group: Uint8Array[] = []
   let bytes = 0
   const flush = () => {
-    if (group.length > 0) frames.push(group.length === 1 ? group[0]! : join(group, bytes))
+    if (group.length > 0) frames.push(group.length === 1 ? group[0]! : joinBytes(group))
     group = []
     bytes = 0
   }
@@ -180,14 +181,4 @@ function varUintBytes(value: number): number {
   let bytes = 1
   for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) bytes++
   return bytes
-}
-
-function join(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

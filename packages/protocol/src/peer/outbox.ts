@@ -38,15 +38,24 @@ export class Outbox {
   #seq = 0
   #edits = 0
   #saved = 0
+  #owing = false
 
   /** local changes ever */
   get edits(): number {
     return this.#edits
   }
 
-  /** the first so many of them are acknowledged */
+  /** the first so many of them are acknowledged; while {@link owing}, one of them is not */
   get saved(): number {
-    return this.#saved
+    return this.#owing ? Math.min(this.#saved, this.#edits - 1) : this.#saved
+  }
+
+  /**
+   * A full difference is not acknowledged: of all that is here, the relay may have lost some that it had called saved.
+   * Also where it names all of it already: that may still be on its way to the disk.
+   */
+  get owing(): boolean {
+    return this.#owing
   }
 
   /** nothing waits and nothing is on its way, edits or not */
@@ -98,9 +107,14 @@ export class Outbox {
     return this.#send(mergeUpdates(edits.map((edit) => edit.update)), edits, false)
   }
 
-  /** Sends a full difference, which covers everything that was edited so far. */
-  answer(difference: Uint8Array): { seq: number; update: Uint8Array } {
+  /**
+   * Sends a full difference, which covers everything that was edited so far.
+   *
+   * @param owing whether the replica has anything that the relay may lack
+   */
+  answer(difference: Uint8Array, owing: boolean): { seq: number; update: Uint8Array } {
     const covered = this.unsaved
+    this.#owing = owing
     this.#sent = []
     this.#waiting = []
     return this.#send(difference, covered, true)
@@ -119,6 +133,7 @@ export class Outbox {
         edits.push(edit)
       }
     }
+    if (answered) this.#owing = false
     return { edits, answered }
   }
 

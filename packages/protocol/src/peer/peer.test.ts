@@ -153,6 +153,88 @@ describe('coming back', () => {
   })
 })
 
+describe('a relay that has lost what was saved', () => {
+  const restored = { ...point, epoch: '00000000000000bb' }
+  const comeBack = () => {
+    story.step({ type: 'disconnected' })
+    story.step({ type: 'connected' })
+    story.sent = []
+    story.reply({ type: 'opened', point: restored, stateVector: Uint8Array.of(0), access: 'write' })
+  }
+  beforeEach(() => {
+    story.goLive()
+    story.type('a')
+    story.reply({ type: 'ack', seq: 2, position: 5, chain: 55 })
+    expect(story.peer).toMatchObject({ pending: 0, edits: 1, saved: 1 })
+  })
+
+  test('is owed it: nothing here is called saved before it is back', () => {
+    comeBack()
+    expect(story.said).toEqual(['update', 'exchange'])
+    expect(story.peer).toMatchObject({ pending: 1, edits: 1, saved: 0 })
+    story.reply({ type: 'synced', position: 1, chain: 11, update: null })
+    expect(story.peer).toMatchObject({ state: { at: 'live' }, pending: 1 })
+    story.reply({ type: 'ack', seq: 1, position: 2, chain: 22 })
+    expect(story.peer).toMatchObject({ pending: 0, edits: 1, saved: 1 })
+  })
+
+  test('an edit made meanwhile counts as itself', () => {
+    comeBack()
+    story.type('b')
+    expect(story.peer).toMatchObject({ pending: 1, edits: 2, saved: 1 })
+    story.reply({ type: 'ack', seq: 1, position: 2, chain: 22 })
+    expect(story.peer).toMatchObject({ pending: 1, edits: 2, saved: 1 })
+    story.reply({ type: 'ack', seq: 2, position: 3, chain: 33 })
+    expect(story.peer).toMatchObject({ pending: 0, edits: 2, saved: 2 })
+  })
+
+  test('is asked once more where the connection breaks, whatever point it would confirm', () => {
+    comeBack()
+    story.reply({ type: 'synced', position: 1, chain: 11, update: null })
+    story.step({ type: 'disconnected' })
+    story.sent = []
+    story.step({ type: 'connected' })
+    expect(story.sent).toMatchObject([{ type: 'open', resume: null, stateVector: vectorOf(story.doc) }])
+    expect(story.peer.pending).toBe(1)
+  })
+
+  test('may name what is still on its way to its disk: that is not saved yet', () => {
+    story.step({ type: 'disconnected' })
+    story.step({ type: 'connected' })
+    story.sent = []
+    story.reply({ type: 'opened', point: restored, stateVector: vectorOf(story.doc), access: 'write' })
+    expect(story.sent).toMatchObject([{ type: 'update', update: Uint8Array.of(0, 0) }, { type: 'exchange' }])
+    expect(story.peer.pending).toBe(1)
+    story.reply({ type: 'ack', seq: 1, position: 2, chain: 22 })
+    expect(story.peer.pending).toBe(0)
+  })
+
+  test('a new answer takes the place of the last one', () => {
+    comeBack()
+    comeBack()
+    expect(story.sent).toMatchObject([{ type: 'update', seq: 1, answer: true }])
+    story.reply({ type: 'ack', seq: 1, position: 2, chain: 22 })
+    expect(story.peer).toMatchObject({ pending: 0, edits: 1, saved: 1 })
+  })
+
+  test('is owed deletions, too: no state vector tells of them', () => {
+    story.doc.getText('t').delete(0, 1)
+    story.step({ type: 'flushed' })
+    story.reply({ type: 'ack', seq: 3, position: 6, chain: 66 })
+    story.step({ type: 'disconnected' })
+    story.step({ type: 'connected' })
+    story.reply({ type: 'opened', point: restored, stateVector: vectorOf(story.doc), access: 'write' })
+    expect(story.peer.pending).toBe(1)
+  })
+
+  test('whoever may only read gives it nothing, and waits for nothing', () => {
+    story.step({ type: 'disconnected' })
+    story.step({ type: 'connected' })
+    story.reply({ type: 'opened', point: restored, stateVector: Uint8Array.of(0), access: 'read' })
+    expect(story.peer.pending).toBe(0)
+  })
+})
+
 describe('resync', () => {
   test('answers with the full difference, which covers what was on its way', () => {
     story.goLive()

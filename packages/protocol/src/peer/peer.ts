@@ -141,6 +141,8 @@ export class Peer implements PeerView {
 
   #open(): void {
     this.#outbox.restart()
+    // a point says what is here, not that the relay has all that is
+    if (this.#outbox.owing) this.#resume = null
     this.#digestAsked = false
     this.#enter({ at: 'opening' })
     const stateVector = this.#resume ? emptyStateVector : this.#replica.stateVector()
@@ -199,7 +201,8 @@ export class Peer implements PeerView {
   /** Sends everything that the relay lacks; with `exchange`, also asks for what is lacking here. */
   #answer(stateVector: Uint8Array, exchange: boolean): void {
     if (this.#access === 'write') {
-      const message = this.#outbox.answer(this.#replica.difference(stateVector))
+      const isEmpty = this.#replica.stateVector().length === emptyStateVector.length
+      const message = this.#outbox.answer(this.#replica.difference(stateVector), !isEmpty)
       this.#effects.push({ type: 'send', request: { type: 'update', answer: true, ...message } })
     }
     if (!exchange) return
@@ -218,8 +221,8 @@ export class Peer implements PeerView {
 
   #synced(reply: Reply<'synced'>): void {
     if (reply.update) this.#apply(reply.update)
-    // a reader has nobody to give what a relay has lost: it is not waited for
-    if (this.#access === 'read') this.#copy.exchanged(this.#outbox)
+    // a reader has nobody to give what a relay has lost: it is not waited for, unless it was on its way already
+    if (this.#access === 'read' && !this.#outbox.owing) this.#copy.exchanged(this.#outbox)
     this.#enter({ at: 'live' })
     this.#moveTo(reply)
   }

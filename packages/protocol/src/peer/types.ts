@@ -75,7 +75,7 @@ export type PeerEffect =
 export interface PeerView {
   readonly state: PeerState
   readonly access: Access
-  /** local changes that the relay has not acknowledged */
+  /** local changes that the relay has not acknowledged; one at least while it is owed what it lost, or never had */
   readonly pending: number
   /** local changes ever, and how many of them are acknowledged: `saved()` waits for the second to reach the first */
   readonly edits: number

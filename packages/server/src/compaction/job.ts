@@ -1,3 +1,5 @@
+import { joinBytes } from '@syncline/protocol'
+
 /** A document on its way to the compaction thread; the updates are in one buffer, so that they are transferred as one. */
 export interface Job {
   readonly base: Uint8Array | null
@@ -13,12 +15,7 @@ export type Answer =
 /** Makes a job, and tells what of it is to be transferred: a base that has its buffer for itself is given away. */
 export function packJob(base: Uint8Array | null, updates: readonly Uint8Array[]): [Job, ArrayBuffer[]] {
   const lengths = Uint32Array.from(updates, ({ length }) => length)
-  const tail = new Uint8Array(bytesOf(updates))
-  let at = 0
-  for (const update of updates) {
-    tail.set(update, at)
-    at += update.length
-  }
+  const tail = joinBytes(updates)
   const isAlone = base !== null && base.length === base.buffer.byteLength && base.buffer instanceof ArrayBuffer
   const transferred = isAlone ? [base.buffer as ArrayBuffer] : []
   return [{ base, tail, lengths }, [...transferred, tail.buffer, lengths.buffer]]

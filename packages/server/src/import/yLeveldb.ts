@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SynclineError } from '@syncline/protocol'
+import { joinBytes, SynclineError } from '@syncline/protocol'
 import { Level } from 'level'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
@@ -63,7 +63,7 @@ class YLeveldb implements Source {
     for (let key = await this.#firstKey(spaceStart); key !== null; ) {
       const { name, start } = documentOf(key)
       yield { name, read: () => this.#read(start) }
-      key = await this.#firstKey(joined(start, Uint8Array.of(pastAll)))
+      key = await this.#firstKey(joinBytes([start, Uint8Array.of(pastAll)]))
     }
   }
 
@@ -146,12 +146,8 @@ function documentOf(key: Uint8Array): { readonly name: string; readonly start: U
 }
 
 function rangeOf(start: Uint8Array, part: 'update' | 'meta') {
-  const gte = joined(start, keyOf(part))
-  return { gte, lt: joined(gte, Uint8Array.of(pastAll)) }
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return Buffer.concat([a, b])
+  const gte = joinBytes([start, keyOf(part)])
+  return { gte, lt: joinBytes([gte, Uint8Array.of(pastAll)]) }
 }
 
 function openError(error: unknown, directory: string): SynclineError {
