@@ -3,14 +3,18 @@ import { once } from 'node:events'
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { chainAfter } from '@syncline/protocol'
 import { openLevelLog } from '@syncline/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
+import { checkLog, repairLog } from '../../packages/server/src/log/maintenance.js'
 import { restoreBackup } from '../../packages/server/src/log/restore.js'
 import { flip, keyAt, textOf, Writing, withLog } from '../cli/support.js'
 import { bundleProgram } from '../support/bundle.js'
 
 const words = Array.from({ length: 40 }, (_, i) => `${i} `)
 const whole = words.join('')
+const picture = 'p'.repeat(300_000)
 const stepsMax = 200
 
 let program: string
@@ -33,6 +37,25 @@ beforeAll(async () => {
   })
 })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+/** Goes on with the notes that were prepared, some 300 KB at a time. */
+async function addPictures(data: string, count: number): Promise<void> {
+  await withLog(data, async (log) => {
+    const stored = (await log.read('notes'))!
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, stored.base!)
+    let { position, chain } = stored.records.at(-1)!
+    for (let i = 0; i < count; i++) {
+      const had = Y.encodeStateVector(doc)
+      doc.getText().insert(doc.getText().length, picture)
+      const runs = [{ author: 'ada', update: Y.encodeStateAsUpdate(doc, had) }]
+      chain = chainAfter(chain, runs)
+      await log.commit([
+        { document: 'notes', epoch: stored.epoch, record: { position: ++position, chain, time: 1, runs } },
+      ])
+    }
+  })
+}
 
 /** Runs it to its n-th step; false where it ended before. */
 async function runsInto(step: number, operation: string, data: string, other: string): Promise<boolean> {
@@ -104,26 +127,65 @@ describe('a crash at each step', () => {
     })
   })
 
-  test('of a repair leaves the document as it was, or repaired; doing it again ends it', {
-    timeout: 120_000,
-  }, async () => {
-    const damaged = join(directory, 'damaged')
-    copy(damaged)
-    await flip(damaged, keyAt('b', 'notes', 40), 9)
-    const { repairLog } = await import('../../packages/server/src/log/maintenance.js')
-    await atEachStep(
-      'repair',
-      (data) => cpSync(damaged, data, { recursive: true }),
-      async (data, _, isKilled) => {
-        const state = await stateOf(data)
-        // its history had all that the base had
-        expect([{ ...before, notes: 'document_damaged' }, before]).toContainEqual(state)
-        if (!isKilled) expect(state).toEqual(before)
-        await repairLog(data, { time: 3, newEpoch: () => 'cccccccccccccccc' }, async () => {})
-        expect(await stateOf(data)).toEqual(before)
+  const repairs: readonly {
+    readonly story: string
+    readonly damage: (data: string) => Promise<void>
+    readonly text: string
+    readonly quarantined: number
+  }[] = [
+    {
+      story: 'a base, where the history has all that it had',
+      damage: (data) => flip(data, keyAt('b', 'notes', 40), 9),
+      text: whole,
+      quarantined: 1,
+    },
+    {
+      story: 'a record that is in the base too, with others after it: they go into the base',
+      damage: async (data) => {
+        await addPictures(data, 3)
+        await flip(data, keyAt('r', 'notes', 35), 9)
       },
-    )
-  })
+      text: whole + picture.repeat(3),
+      quarantined: 10, // those that were kept for resuming
+    },
+    {
+      story: 'a record with megabytes after it: they are set aside, some in each batch',
+      damage: async (data) => {
+        await addPictures(data, 12)
+        await flip(data, keyAt('r', 'notes', 42), 9)
+      },
+      text: whole + picture,
+      quarantined: 11,
+    },
+  ]
+  test.each(repairs)(
+    'of a repair of $story leaves the document as it was, or repaired; doing it again ends it',
+    async ({ damage, text, quarantined }) => {
+      const damaged = mkdtempSync(join(directory, 'damaged-'))
+      copy(damaged)
+      await damage(damaged)
+      const repaired = { ...before, notes: text }
+      const again = { time: 3, newEpoch: () => 'cccccccccccccccc' }
+      await atEachStep(
+        'repair',
+        (data) => cpSync(damaged, data, { recursive: true }),
+        async (data, _, isKilled) => {
+          const state = await stateOf(data)
+          expect([{ ...before, notes: 'document_damaged' }, repaired]).toContainEqual(state)
+          if (!isKilled) expect(state).toEqual(repaired)
+          await repairLog(data, again, async () => {})
+          expect(await stateOf(data)).toEqual(repaired)
+          const found: Record<string, unknown> = {}
+          await checkLog(data, { deep: true, time: 4 }, async (checked) => {
+            found[checked.name] = checked
+          })
+          // each value is set aside once, however often it was begun
+          expect(found.notes).toMatchObject({ faults: [], quarantined })
+        },
+      )
+    },
+    240_000,
+  )
 
   test('of a backup leaves a whole one or none, and the documents alone', { timeout: 180_000 }, async () => {
     await atEachStep('backup', copy, async (data, target, isKilled) => {

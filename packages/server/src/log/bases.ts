@@ -10,6 +10,7 @@ const moveRecords = 1_000
 const moveBytes = 256 * 1024
 
 type Snapshot = ReturnType<Database['snapshot']>
+type Batch = ReturnType<Database['batch']>
 
 /** Reads a document's base; null where it has none. */
 export async function readBase(
@@ -41,24 +42,28 @@ export async function readBase(
  * with the last of them and the end of the old ones.
  *
  * @param bytes the new base, packed
+ * @param also writes into that batch, before the head
  */
 export async function swapBase(
   database: Database,
   document: string,
   [before, after]: readonly [DocumentHead, DocumentHead],
   bytes: Uint8Array,
+  also: (batch: Batch) => void = () => {},
 ): Promise<void> {
   const { basePosition: position } = after
-  const put = (index: number) => {
+  const put = (batch: Batch, index: number) => {
     const part = { position, index, bytes: bytes.subarray(index * partBytes, (index + 1) * partBytes) }
-    return database.batch().put(baseKey(document, position, index), encodeBasePart(part))
+    return batch.put(baseKey(document, position, index), encodeBasePart(part))
   }
   // what a crash left of an earlier attempt
   await database.clear(baseRange(document, before.basePosition + 1, Number.MAX_SAFE_INTEGER))
   const last = partCount(bytes.length) - 1
   // each with its own fsync: that of the last one may be of another file
-  for (let index = 0; index < last; index++) await put(index).write({ sync: true })
-  const batch = put(last).put(documentKey(document), encodeDocument(after))
+  for (let index = 0; index < last; index++) await put(database.batch(), index).write({ sync: true })
+  const batch = database.batch()
+  also(batch)
+  put(batch, last).put(documentKey(document), encodeDocument(after))
   for (let old = 0; old < partCount(before.baseBytes); old++) batch.del(baseKey(document, before.basePosition, old))
   await batch.write({ sync: true })
 }

@@ -1,10 +1,19 @@
-import { Coverage, chainAfter, encodeRecord, type Head, type LogRecord, SynclineError } from '@syncline/protocol'
-import { readBase } from './bases.js'
+import {
+  Coverage,
+  chainAfter,
+  encodeRecord,
+  type Head,
+  type LogRecord,
+  mergeUpdates,
+  SynclineError,
+} from '@syncline/protocol'
+import { readBase, swapBase } from './bases.js'
 import type { Database } from './directory.js'
 import { assertRecordAt, type Entry, entriesOf, examine } from './examine.js'
 import {
   baseRange,
   documentKey,
+  historyKey,
   historyRange,
   pastKey,
   positionOf,
@@ -13,11 +22,15 @@ import {
   recordKey,
   recordRange,
 } from './keys.js'
+import { pack } from './packing.js'
 import { readPast } from './removal.js'
 import { type DocumentHead, decodeBasePart, decodeDocument, encodeDocument, encodePast, type Past } from './values.js'
 
 type Snapshot = ReturnType<Database['snapshot']>
 type Batch = ReturnType<Database['batch']>
+
+// a batch is in memory several times over before it is on disk
+const batchBytesMax = 1024 * 1024
 
 /** What repair did with a document. */
 export interface Repair {
@@ -38,8 +51,11 @@ export interface RepairOptions {
 }
 
 /**
- * Makes a damaged document readable. What cannot be relied on is set aside, in one batch with the new head: it is not
- * deleted. The epoch is renewed, so that clients bring back what they have and the log lacks.
+ * Makes a damaged document readable. What cannot be relied on is set aside: it is not deleted. The epoch is renewed, so
+ * that clients bring back what they have and the log lacks.
+ *
+ * It takes batches of bounded size, each with fsync. Up to the last one, which has the new head, the document stays
+ * damaged, and a repair that begins anew comes to the same.
  *
  * What is kept: the base, and the records after it up to the first one that is damaged. Where the base is damaged, the
  * records from the first one on, if they were kept as history or are still there; otherwise the document begins anew.
@@ -55,11 +71,20 @@ export async function repair(database: Database, name: string, options: RepairOp
     if (unreadable) throw new SynclineError(unreadable.code, unreadable.reason)
     const stored = await readAll(database, name, snapshot)
     const onlyHistory = examination.faults.every(({ at }) => at === 'history')
-    const quarantine = new Quarantine(database.batch(), name, options.time)
     const kept = onlyHistory ? whole(stored, examination.position) : salvage(stored)
-    write(quarantine, stored, kept)
-    if (!onlyHistory) renew(quarantine, stored, kept, options)
-    await quarantine.batch.write({ sync: true })
+    const quarantine = new Quarantine(database, name, options.time)
+    const aside = setAside(stored, kept)
+    // the last of them is what keeps the document damaged, so that nobody opens what is half repaired
+    for (const entry of aside.slice(0, -1)) await quarantine.move(entry)
+    await bringBack(quarantine, stored, kept)
+    await quarantine.flush()
+    const last = (batch: Batch) => {
+      for (const entry of aside.slice(-1)) quarantine.add(batch, entry)
+      if (!onlyHistory) renewPast(quarantine, batch, stored, options.time)
+    }
+    if (onlyHistory) await written(database, last)
+    else await writeHead(database, snapshot, stored, kept, { epoch: options.newEpoch(), last })
+    if (kept.ofHistory) await forgetHistory(database, name, kept.position)
     return { name, position: kept.position, hasBase: kept.basePosition > 0, quarantined: quarantine.count }
   } finally {
     await snapshot.close()
@@ -87,12 +112,17 @@ interface StoredRecord extends Entry {
 
 /** What is kept of a document. */
 interface Kept {
+  /** how far the base goes that is kept; 0 where there is none */
   readonly basePosition: number
   readonly base: DocumentHead | null
   readonly start: Head
-  /** the records after the start, whose chain is reckoned anew where it has to be */
+  /** the records after the start */
   readonly records: readonly LogRecord[]
   readonly position: number
+  /** those that go into the base, since their chain is lost */
+  readonly folded: readonly LogRecord[]
+  /** the records are from the beginning, and some of them from the history */
+  readonly ofHistory: boolean
 }
 
 async function readAll(database: Database, name: string, snapshot: Snapshot): Promise<Stored> {
@@ -139,26 +169,28 @@ async function findBase(database: Database, name: string, parts: readonly Entry[
 /** Nothing but the history is damaged. */
 function whole({ head, base, records }: Stored, position: number): Kept {
   const kept = [...records.values()].flatMap(({ record }) => record ?? [])
-  return { basePosition: base?.basePosition ?? 0, base, start: head!.start, records: kept, position }
+  const basePosition = base?.basePosition ?? 0
+  return { basePosition, base, start: head!.start, records: kept, position, folded: [], ofHistory: false }
 }
 
 function salvage({ head, base, records, history }: Stored): Kept {
   if (base === null && !(head && head.basePosition === 0)) {
     // the base is lost: what is left are the records from the beginning, where they were kept
-    const zero = { position: 0, chain: 0 }
-    const kept = follow(zero, (position) => (history.get(position) ?? records.get(position))?.record ?? null)
-    return { basePosition: 0, base: null, start: zero, records: kept, position: kept.length }
+    const start = { position: 0, chain: 0 }
+    const kept = follow(start, (position) => (history.get(position) ?? records.get(position))?.record ?? null)
+    return { basePosition: 0, base: null, start, records: kept, position: kept.length, folded: [], ofHistory: true }
   }
   const start = (head ?? base)!.start
   const basePosition = base?.basePosition ?? 0
   const recordAt = (position: number) => records.get(position)?.record ?? null
   const kept = head ? follow(start, recordAt) : []
   const position = start.position + kept.length
-  if (head && position >= basePosition) return { basePosition, base, start, records: kept, position }
-  // what was kept for resuming is damaged, and in the base: its chain cannot be told, so the rest gets another one
-  const anew = { position: basePosition, chain: 0 }
-  const tail = rechained(anew, recordAt)
-  return { basePosition, base, start: anew, records: tail, position: basePosition + tail.length }
+  const common = { base, basePosition, ofHistory: false }
+  if (head && position >= basePosition) return { ...common, start, records: kept, position, folded: [] }
+  // what was kept for resuming is damaged, and in the base: its chain cannot be told, so what follows goes there, too
+  const folded = following(basePosition, recordAt)
+  const end = basePosition + folded.length
+  return { ...common, start: { position: end, chain: 0 }, records: [], position: end, folded }
 }
 
 /** The records after a point that follow each other. */
@@ -174,68 +206,134 @@ function follow(start: Head, recordAt: (position: number) => LogRecord | null): 
   }
 }
 
-function rechained(start: Head, recordAt: (position: number) => LogRecord | null): LogRecord[] {
-  let { position, chain } = start
-  let before: LogRecord | null = null
+/** The same where the chain up to the point is not known. */
+function following(after: number, recordAt: (position: number) => LogRecord | null): LogRecord[] {
   const found: LogRecord[] = []
   for (;;) {
-    const record = recordAt(++position)
+    const record = recordAt(after + found.length + 1)
+    const before = found.at(-1)
     if (record === null || (before && record.chain !== chainAfter(before.chain, record.runs))) return found
-    chain = chainAfter(chain, record.runs)
-    found.push({ ...record, chain })
-    before = record
+    found.push(record)
   }
 }
 
-function write(quarantine: Quarantine, stored: Stored, kept: Kept): void {
-  const { name, parts, records, history } = stored
-  const { batch } = quarantine
-  for (const part of parts) {
-    if (positionOfPart(part) !== kept.basePosition || kept.basePosition === 0) quarantine.add(part)
-  }
-  const keptByPosition = new Map(kept.records.map((record) => [record.position, record]))
-  for (const entry of records.values()) {
-    if (!keptByPosition.has(positionOf(entry.key))) quarantine.add(entry)
-  }
-  for (const [position, entry] of history) {
-    if (entry.record === null) quarantine.add(entry)
-    // it counts again, as its base does not
-    else if (keptByPosition.has(position) && kept.basePosition === 0) batch.del(entry.key)
-  }
+/**
+ * What is not kept. Its last entry, left where it is, keeps the document damaged: of the records that are not kept the
+ * first, before which one is missing, or it itself is damaged.
+ */
+function setAside({ parts, records, history }: Stored, { basePosition, records: kept, folded }: Kept): Entry[] {
+  const positions = new Set([...kept, ...folded].map(({ position }) => position))
+  const damagedHistory = [...history.values()].filter(({ record }) => record === null)
+  const otherParts = parts.filter((part) => positionOfPart(part) !== basePosition || basePosition === 0)
+  const otherRecords = [...records.values()].filter(({ key }) => !positions.has(positionOf(key)))
+  return [...damagedHistory, ...otherParts, ...otherRecords.reverse()]
+}
+
+/** Puts records of the history where records are: before the new head begins with them, they count no more. */
+async function bringBack(quarantine: Quarantine, { name, records }: Stored, kept: Kept): Promise<void> {
   for (const record of kept.records) {
-    if (records.get(record.position)?.record !== record)
-      batch.put(recordKey(name, record.position), encodeRecord(record))
+    const value = encodeRecord(record)
+    const there = records.get(record.position)
+    if (there && Buffer.compare(there.value, value) === 0) continue
+    if (there) await quarantine.move(there)
+    await quarantine.put(recordKey(name, record.position), value)
   }
 }
 
-function renew(quarantine: Quarantine, stored: Stored, kept: Kept, { time, newEpoch }: RepairOptions): void {
-  const { name, head, headEntry, past, pastEntry } = stored
-  if (headEntry && !head) quarantine.add(headEntry)
-  if (pastEntry && !past) quarantine.add(pastEntry)
-  const { basePosition, base, start } = kept
-  const { packing = 0, baseBytes = 0 } = base ?? {}
-  const renewed = [...(past?.renewed ?? []), ...(head ? [head.epoch] : [])]
-  quarantine.batch
-    .put(documentKey(name), encodeDocument({ epoch: newEpoch(), basePosition, packing, baseBytes, start }))
-    .put(pastKey(name), encodePast({ time, deleted: past?.deleted ?? [], renewed }))
+interface Ending {
+  readonly epoch: string
+  /** what goes into the last batch, before the head */
+  readonly last: (batch: Batch) => void
 }
 
-/** The batch of a repair: moves values aside. */
+async function writeHead(
+  database: Database,
+  snapshot: Snapshot,
+  { name }: Stored,
+  { base, folded, position, start }: Kept,
+  { epoch, last }: Ending,
+): Promise<void> {
+  const { basePosition = 0, packing = 0, baseBytes = 0 } = base ?? {}
+  const before = { epoch, basePosition, packing, baseBytes, start }
+  if (folded.length === 0) {
+    return written(database, (batch) => {
+      last(batch)
+      batch.put(documentKey(name), encodeDocument(before))
+    })
+  }
+  const updates = folded.flatMap(({ runs }) => runs.map(({ update }) => update))
+  const packed = await pack(mergeUpdates([(await readBase(database, name, before, snapshot))!, ...updates]))
+  const after = { ...before, basePosition: position, packing: packed.packing, baseBytes: packed.bytes.length }
+  await swapBase(database, name, [before, after], packed.bytes, last)
+}
+
+async function written(database: Database, fill: (batch: Batch) => void): Promise<void> {
+  const batch = database.batch()
+  fill(batch)
+  await batch.write({ sync: true })
+}
+
+/** Records that are where they count again. */
+async function forgetHistory(database: Database, name: string, upTo: number): Promise<void> {
+  if (upTo > 0) await database.clear({ gte: historyKey(name, 0), lte: historyKey(name, upTo) }) // in small batches
+}
+
+function renewPast(
+  quarantine: Quarantine,
+  batch: Batch,
+  { name, head, headEntry, past, pastEntry }: Stored,
+  time: number,
+): void {
+  if (headEntry && !head) quarantine.add(batch, headEntry)
+  if (pastEntry && !past) quarantine.add(batch, pastEntry)
+  const renewed = [...(past?.renewed ?? []), ...(head ? [head.epoch] : [])]
+  batch.put(pastKey(name), encodePast({ time, deleted: past?.deleted ?? [], renewed }))
+}
+
+/** Moves values aside, in batches of bounded size. */
 class Quarantine {
-  readonly batch: Batch
   count = 0
+  readonly #database: Database
   readonly #name: string
   readonly #time: number
+  #batch: Batch
+  #bytes = 0
 
-  constructor(batch: Batch, name: string, time: number) {
-    this.batch = batch
+  constructor(database: Database, name: string, time: number) {
+    this.#database = database
     this.#name = name
     this.#time = time
+    this.#batch = database.batch()
   }
 
-  add({ key, value }: Entry): void {
-    this.batch.del(key).put(quarantineKey(this.#name, this.#time, key), value)
+  async move(entry: Entry): Promise<void> {
+    this.add(this.#batch, entry)
+    await this.#grow(entry)
+  }
+
+  async put(key: Uint8Array, value: Uint8Array): Promise<void> {
+    this.#batch.put(key, value)
+    await this.#grow({ key, value })
+  }
+
+  /** Moves an entry as part of a batch. */
+  add(batch: Batch, { key, value }: Entry): void {
+    batch.del(key).put(quarantineKey(this.#name, this.#time, key), value)
     this.count++
+  }
+
+  /** All of it is on disk: what is written after it cannot be there without it. */
+  async flush(): Promise<void> {
+    const batch = this.#batch
+    this.#batch = this.#database.batch()
+    this.#bytes = 0
+    if (batch.length > 0) await batch.write({ sync: true })
+    else await batch.close()
+  }
+
+  async #grow({ key, value }: Entry): Promise<void> {
+    this.#bytes += key.length + value.length
+    if (this.#bytes >= batchBytesMax) await this.flush()
   }
 }
 
