@@ -59,6 +59,11 @@ export class Oracle implements Witness {
     return copy
   }
 
+  /** It was deleted on purpose: nothing of it is promised any more. */
+  forget(document: string): void {
+    this.#documents.delete(document)
+  }
+
   acknowledge(document: string, update: Uint8Array): void {
     this.#acknowledged++
     this.#promised(document).updates.push(update)
