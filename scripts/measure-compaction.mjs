@@ -30,6 +30,7 @@ const { newCounters } = await import(built('counters.js'))
 const traces = process.env.SYNCLINE_TRACES ?? fileURLToPath(new URL('../../shared/traces', import.meta.url))
 const trace = join(traces, 'automerge-paper.json.gz')
 const epoch = '00c0ffee00c0ffee'
+const rounds = 10
 const KiB = 1024
 const MiB = 1024 * KiB
 
@@ -190,10 +191,11 @@ async function measureStall(what, makePart) {
   const parts = []
   for (let bytes = 0; bytes < 5 * MiB; bytes += parts.at(-1)?.length ?? 0) parts.push(makePart(parts.length))
   await written(parts.map((part) => large.next(part)))
+  const keys = Array.from({ length: rounds }, () => Array.from({ length: 1_500 }, () => nextKey(typist)))
   let bytes = 0
-  for (let round = 0; round < 10; round++) {
-    // so many keys make a document of 5 MB due when all have left
-    await written(Array.from({ length: 1_500 }, () => large.next(nextKey(typist))))
+  for (let round = 0; round < rounds; round++) {
+    // so many keys make a document of 5 MB due when all have left; making them takes the thread that commits
+    await written((keys[round] ?? []).map((key) => large.next(key)))
     now.phase = 'quiet'
     await pause(500)
     now.phase = 'busy'
@@ -203,6 +205,7 @@ async function measureStall(what, makePart) {
     await compactor.idle()
     await pause(100) // what LevelDB does about it in its background
     now.phase = 'writing'
+    await pause(50) // for the commit that is under way
     bytes = (await log.read('large'))?.base?.length ?? 0
   }
   now.phase = 'done'

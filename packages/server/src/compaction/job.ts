@@ -1,4 +1,5 @@
 import { joinBytes } from '@syncline/protocol'
+import type { Packed } from '../log/packing.js'
 
 /** A document on its way to the compaction thread; the updates are in one buffer, so that they are transferred as one. */
 export interface Job {
@@ -9,7 +10,11 @@ export interface Job {
 
 /** What the compaction thread says to a {@link Job}. */
 export type Answer =
-  | { readonly base: Uint8Array<ArrayBuffer> }
+  | {
+      readonly base: Uint8Array<ArrayBuffer>
+      /** as it is stored: the log then need not do it while others wait */
+      readonly packed: Packed
+    }
   | { readonly code: 'compaction_mismatch' | 'compaction_failed'; readonly reason: string }
 
 /** Makes a job, and tells what of it is to be transferred: a base that has its buffer for itself is given away. */

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
+import { rememberPacked } from '../log/packing.js'
 import { type Answer, bytesOf, type Job, packJob } from './job.js'
 
 const MiB = 1024 * 1024
@@ -59,7 +60,10 @@ export class CompactionThread {
     const bytes = (base?.length ?? 0) + bytesOf(updates)
     if (bytes > jobBytesMax) throw new SynclineError('compaction_failed', `It has ${bytes} bytes of updates`)
     const answer = await this.#ask(...packJob(base, updates))
-    if ('base' in answer) return answer.base
+    if ('base' in answer) {
+      rememberPacked(answer.base, answer.packed)
+      return answer.base
+    }
     throw new SynclineError(this.#isClosed ? 'closed' : answer.code, answer.reason)
   }
 

@@ -33,7 +33,7 @@ type Snapshot = ReturnType<Database['snapshot']>
 
 const headsMax = 16_384 // documents whose last position is remembered: some 2 MB
 const readChunk = 1_000 // records decoded in one turn
-const readChunkBytes = 1024 * 1024
+const readChunkBytes = 256 * 1024 // their checksums and chain take a millisecond
 const historyBytes = 16 * 1024 * 1024
 const sampleRecords = 256
 const sampleBytes = 64 * 1024

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
-import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
-import { SynclineError } from '@syncline/protocol'
+import { brotliCompress, brotliCompressSync, brotliDecompress, constants } from 'node:zlib'
+import { joinBytes, SynclineError } from '@syncline/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 
@@ -22,13 +22,35 @@ const lengthBytesMax = 8
 const compress = promisify(brotliCompress)
 const decompress = promisify(brotliDecompress)
 
-/** Packs an update as small as is worth the time, on a thread of the pool. */
+/** What was packed elsewhere, until {@link pack} is asked for it. */
+const packedBefore = new WeakMap<Uint8Array, Packed>()
+
+/** Packs an update as small as is worth the time, on a thread of the pool, unless it was {@link rememberPacked}. */
 export async function pack(update: Uint8Array): Promise<Packed> {
-  const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: update.length }
-  const compressed = await compress(update, { params, chunkSize: chunkBytes(update.length) })
+  const known = packedBefore.get(update)
+  packedBefore.delete(update)
+  return known ?? smaller(update, await compress(update, optionsFor(update)))
+}
+
+/** Packs an update on this thread. */
+export function packSync(update: Uint8Array): Packed {
+  return smaller(update, brotliCompressSync(update, optionsFor(update)))
+}
+
+/** Tells what {@link pack} of this very update will give, where somebody with more time has packed it already. */
+export function rememberPacked(update: Uint8Array, packed: Packed): void {
+  packedBefore.set(update, packed)
+}
+
+function optionsFor({ length }: Uint8Array) {
+  const params = { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: length }
+  return { params, chunkSize: chunkBytes(length) }
+}
+
+function smaller(update: Uint8Array, compressed: Uint8Array): Packed {
   if (compressed.length + lengthBytesMax > update.length) return { packing: plain, bytes: update }
   const length = encoding.encode((encoder) => encoding.writeVarUint(encoder, update.length))
-  return { packing: brotli, bytes: Buffer.concat([length, compressed]) }
+  return { packing: brotli, bytes: joinBytes([length, compressed]) }
 }
 
 /**
