@@ -1,6 +1,7 @@
 import { SynclineError } from '@syncline/protocol'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { connectHocuspocus } from '../support/hocuspocus.js'
 import { until } from '../support/until.js'
 import { joinYWebsocket, NativeClient, read, startRelay, TestClock, TestLog, typed } from './support.js'
 
@@ -87,6 +88,31 @@ describe('while the disk does not keep up', () => {
     let heard = 0
     provider.ws!.addEventListener('message', () => heard++)
     for (let beat = 1; beat <= 60; beat++) {
+      clock.pass(2_000)
+      await until('a sign of life', () => heard >= beat)
+    }
+    expect(relay.stats()).toMatchObject({ connections: 1, sessions: 1 })
+    log.release()
+    await until(
+      'all to be read and saved',
+      () => relay.stats().updates > 2 * floodUpdates && !relay.stats().backlogBytes,
+    )
+    expect(closes).toEqual([])
+    expect(await read(url, 'notes')).toBe(text.toString())
+  })
+
+  test('a Hocuspocus provider is told something, too', async () => {
+    const [clock, log] = [new TestClock(), new TestLog()]
+    const { relay, url } = await startRelay({ clock, limits: { backlogBytesHigh } }, log)
+    const { socket, open, closes } = connectHocuspocus(url)
+    const { provider, text } = open('notes')
+    await until('it to be synced', () => provider.synced)
+    log.hold()
+    for (let i = 0; i < 2 * floodUpdates; i++) text.insert(0, 'h'.repeat(updateBytes))
+    await until('it to be held', () => relay.stats().holds === 1)
+    let heard = 0
+    ;(socket.webSocket as unknown as WebSocket).addEventListener('message', () => heard++)
+    for (let beat = 1; beat <= 30; beat++) {
       clock.pass(2_000)
       await until('a sign of life', () => heard >= beat)
     }

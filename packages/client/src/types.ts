@@ -71,7 +71,10 @@ export interface DocumentStatus {
   readonly connection: 'offline' | 'connecting' | 'online' | 'refused' | 'closed'
   /** everything that the relay had is here */
   readonly synced: boolean
-  /** local changes that the relay has not yet on disk, counted in Yjs transactions */
+  /**
+   * local changes that the relay has not yet on disk, counted in Yjs transactions; one at least while a relay that has lost
+   * some of them, such as one restored from a backup, is given them again
+   */
   readonly pending: number
   /** nothing is pending: everything typed here is on the relay's disk. True at once after each edit: never said early. */
   readonly saved: boolean

@@ -75,6 +75,10 @@ export class HocuspocusConnection implements LinkHandler {
     if (this.#answersPings) this.#link.send(0, [pingFrame])
   }
 
+  reassure(): void {
+    this.quiet()
+  }
+
   leaving(): void {}
 
   ended(): void {
@@ -110,6 +114,7 @@ export class HocuspocusConnection implements LinkHandler {
         name: key.split('\0', 1)[0]!,
         send: (messages) => this.#link.send(channel, messages),
         whenRoom: (call) => this.#link.whenRoom(call),
+        hold: () => this.#link.hold(),
         later: (call) => queueMicrotask(() => this.#link.guarded(call)),
         lost: (reason) => this.#link.finish(resetStatus, reason),
         ended: () => this.#forget(key, channel),

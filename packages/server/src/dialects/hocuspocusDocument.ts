@@ -15,6 +15,8 @@ export interface HocuspocusWire {
   readonly name: string
   send(messages: readonly Uint8Array[]): void
   whenRoom(call: () => void): void
+  /** reads nothing from the provider until less waits for the disk */
+  hold(): void
   /** runs at the end of this turn */
   later(call: () => void): void
   /** the relay ended the session, and it may be opened again */
@@ -48,6 +50,7 @@ export class HocuspocusDocument {
     this.#session = new ClientSession(context, {
       echo: true,
       whenRoom: (call) => wire.whenRoom(call),
+      hold: () => wire.hold(),
       deliver: (reply) => this.#deliver(reply),
       ended: () => this.#ended(),
     })

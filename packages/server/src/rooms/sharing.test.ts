@@ -1,6 +1,7 @@
 import { defaultLimits } from '@syncline/protocol'
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { Backlog } from '../backlog.js'
 import { systemClock } from '../clock.js'
 import { newCounters } from '../counters.js'
 import { MemoryLog } from '../log/memory.js'
@@ -16,6 +17,7 @@ async function roomWith(bytes: number): Promise<LiveRoom> {
     clock: systemClock,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     counters: newCounters(),
+    backlog: new Backlog(defaultLimits.backlogBytesHigh, systemClock),
     reopen: null,
     exception: (error: unknown) => {
       throw error
