@@ -194,7 +194,7 @@ export class NativeClient {
   static async connect(url: string): Promise<NativeClient> {
     const client = new NativeClient(url)
     await client.isOpen()
-    client.say({ type: 'hello', versions: [1], agent: 'test' })
+    client.say({ type: 'hello', versions: [1], agent: 'test', token: null })
     await until('the welcome', () => client.heard.some(({ type }) => type === 'welcome'))
     return client
   }

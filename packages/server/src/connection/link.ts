@@ -96,6 +96,11 @@ export class Link {
     this.#outbox.push(channel, messages)
   }
 
+  /** Drops what waits on a channel. */
+  drop(channel: number): void {
+    this.#outbox.drop(channel)
+  }
+
   /** Asks the peer's platform for a sign of life. */
   ping(): void {
     if (this.#isOpen) this.#socket.ping()
