@@ -81,6 +81,7 @@ class SynclineCodec implements Codec {
       case 'refused':
       case 'closed':
         return to.failed(JSON.stringify(reply))
+      case 'access':
       case 'digest':
         return
     }
