@@ -133,6 +133,10 @@ class FrameReader<Message> {
         this.#keep(channel, body.subarray(1))
         return this.#session(channel, concat(this.#drop(channel)))
       }
+      case messageTypes.closed:
+        // what was begun gets no end
+        this.#drop(channel)
+        return this.#session(channel, body)
       default:
         if (this.#parts.has(channel)) throw new SynclineError('malformed_frame', 'A message stands between two parts')
         return this.#session(channel, body)
