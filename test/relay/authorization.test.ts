@@ -188,13 +188,13 @@ describe('a token that ends', () => {
 
   test('is replaced ahead of its end: the session itself goes on', async () => {
     const { url, relay } = await startRelay({ authorize: await byJwt() })
-    const ask = vi.fn(async () => signed({ exp: Date.now() / 1_000 + 1.2 }))
+    const ask = vi.fn(async () => signed({ exp: Date.now() / 1_000 + 3 }))
     const { handle, text } = join(url, 'notes', { token: ask })
     await handle.synced
     const { refused } = relay.stats()
     const statuses: string[] = []
     handle.on('status', ({ connection }) => statuses.push(connection))
-    const end = Date.now() + 4_000
+    const end = Date.now() + 7_000
     while (Date.now() < end) {
       text.insert(0, 'x')
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -202,7 +202,7 @@ describe('a token that ends', () => {
     await handle.saved()
     expect(relay.stats().refused).toBe(refused)
     expect(new Set(statuses)).toEqual(new Set(['online']))
-    expect(ask.mock.calls.length).toBeGreaterThan(3)
+    expect(ask.mock.calls.length).toBeGreaterThan(2)
   })
 
   test('is over for good where there is no other', async () => {

@@ -21,7 +21,7 @@ export class Tokens {
   readonly #backoff: Backoff
   #asking: Promise<string> | null = null
   #cancelTimer: () => void = () => undefined
-  /** what the backoff is to do has not been done yet */
+  /** another one is on the way, or will be asked for when the backoff calls */
   #isRenewing = false
   /** renewals that are for an earlier link are void */
   #link = 0
@@ -57,30 +57,34 @@ export class Tokens {
     this.#cancelTimer()
     const share = renewalShare + renewalSpread * this.#random()
     const waitMs = Math.min(expiresMs * share, renewalMsMax)
-    this.#cancelTimer = this.#clock.after(waitMs, () => this.renew(renewed))
+    this.#cancelTimer = this.#clock.after(waitMs, () => {
+      if (!this.#isRenewing) this.#renew(renewed)
+    })
   }
 
   /** Calls back with another token, soon: the relay does not take this one. */
   renew(renewed: (token: string) => void): void {
     if (this.#isRenewing || !this.areAsked) return
     this.#isRenewing = true
+    this.#backoff.retry(() => this.#renew(renewed))
+  }
+
+  #renew(renewed: (token: string) => void): void {
     const link = this.#link
-    this.#backoff.retry(() => {
-      this.ask().then(
-        (token) => {
-          if (link !== this.#link) return
-          this.#isRenewing = false
-          this.#backoff.succeeded()
-          renewed(token)
-        },
-        (error: unknown) => {
-          if (link !== this.#link) return
-          if (this.#backoff.failures <= 1) report(error)
-          this.#isRenewing = false
-          this.renew(renewed)
-        },
-      )
-    })
+    this.#isRenewing = true
+    this.ask().then(
+      (token) => {
+        if (link !== this.#link) return
+        this.#isRenewing = false
+        this.#backoff.succeeded()
+        renewed(token)
+      },
+      (error: unknown) => {
+        if (link !== this.#link) return
+        if (this.#backoff.failures === 0) report(error)
+        this.#backoff.retry(() => this.#renew(renewed))
+      },
+    )
   }
 
   /** The link is gone: the next one begins with a token of its own. */
