@@ -65,7 +65,7 @@ export class RawWriter {
     const reader = new RelayMessageReader(defaultLimits)
     this.#socket = socket
     socket.on('open', () => {
-      send(socket, { type: 'hello', versions: [1], agent: 'crash test' })
+      send(socket, { type: 'hello', versions: [1], agent: 'crash test', token: null })
       for (const [index, document] of this.#documents.entries()) {
         document.join((message) => send(socket, { type: 'session', channel: index + 1, message }))
       }

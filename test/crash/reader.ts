@@ -18,7 +18,7 @@ export async function readFresh(webSocketUrl: string, name: string): Promise<Y.D
   const socket = new WebSocket(`${webSocketUrl}/sync`, subprotocol)
   const open = { type: 'open', name, resume: null, stateVector: emptyStateVector } as const
   socket.on('open', () => {
-    const hello = encodeClientMessage({ type: 'hello', versions: [1], agent: 'crash test' }, frameBytesMax)
+    const hello = encodeClientMessage({ type: 'hello', versions: [1], agent: 'crash test', token: null }, frameBytesMax)
     const opening = encodeClientMessage({ type: 'session', channel: 1, message: open }, frameBytesMax)
     for (const frame of packFrames([...hello, ...opening], frameBytesMax)) socket.send(frame)
   })

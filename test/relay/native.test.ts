@@ -35,7 +35,7 @@ describe('a connection of protocol 1', () => {
     const client = new NativeClient(url)
     await client.isOpen()
     client.say(
-      { type: 'hello', versions: [1], agent: 'test' },
+      { type: 'hello', versions: [1], agent: 'test', token: null },
       ...['a', 'b', 'c'].map((name, index) => ({ type: 'session', channel: index + 1, message: open(name) }) as const),
     )
     for (const channel of [1, 2, 3]) await client.hears(channel, 'synced')
@@ -131,14 +131,18 @@ describe('a connection of protocol 1', () => {
     ['a message before hello', (client) => client.ask(1, open('notes')), 4400, /^protocol_violation/],
     [
       'a version that is not ours',
-      (client) => client.say({ type: 'hello', versions: [2, 3], agent: '' }),
+      (client) => client.say({ type: 'hello', versions: [2, 3], agent: '', token: null }),
       4426,
       /^unsupported_version/,
     ],
     ['a frame that is too large', ({ socket }) => socket.send(new Uint8Array(2 ** 20 + 1)), 1009, /^$/],
     [
       'a second hello',
-      (client) => client.say({ type: 'hello', versions: [1], agent: '' }, { type: 'hello', versions: [1], agent: '' }),
+      (client) =>
+        client.say(
+          { type: 'hello', versions: [1], agent: '', token: null },
+          { type: 'hello', versions: [1], agent: '', token: null },
+        ),
       4400,
       /^protocol_violation/,
     ],

@@ -191,10 +191,10 @@ export class NativeClient {
   }
 
   /** Connects, and says hello. */
-  static async connect(url: string): Promise<NativeClient> {
+  static async connect(url: string, token: string | null = null): Promise<NativeClient> {
     const client = new NativeClient(url)
     await client.isOpen()
-    client.say({ type: 'hello', versions: [1], agent: 'test' })
+    client.say({ type: 'hello', versions: [1], agent: 'test', token })
     await until('the welcome', () => client.heard.some(({ type }) => type === 'welcome'))
     return client
   }
@@ -266,11 +266,17 @@ export interface YClient {
 }
 
 /** Joins with y-websocket; it leaves with the test. */
-export function joinYWebsocket(url: string, name: string, doc = new Y.Doc()): YClient {
+export function joinYWebsocket(
+  url: string,
+  name: string,
+  doc = new Y.Doc(),
+  options: { readonly params?: Record<string, string>; readonly protocols?: string[] } = {},
+): YClient {
   const provider = new WebsocketProvider(`${url}/y`, name, doc, {
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     disableBc: true,
     maxBackoffTime: 100,
+    ...options,
   })
   const closes: { code: number; reason: string }[] = []
   let isStopped = false

@@ -82,7 +82,7 @@ export async function readSlowly(webSocketUrl: string, document: string, chance:
   socket.on('error', () => {})
   socket.on('open', () => {
     const message = { type: 'open', name: document, resume: null, stateVector: emptyStateVector } as const
-    const hello = encodeClientMessage({ type: 'hello', versions: [1], agent: 'soak' }, frameBytesMax)
+    const hello = encodeClientMessage({ type: 'hello', versions: [1], agent: 'soak', token: null }, frameBytesMax)
     const opening = encodeClientMessage({ type: 'session', channel: 1, message }, frameBytesMax)
     for (const frame of packFrames([...hello, ...opening], frameBytesMax)) socket.send(frame)
     socket.pause()

@@ -19,6 +19,7 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
   const openSocket = options.webSocket ?? openWebSocket
   const connection = new RelayConnection(relayUrl, {
     openSocket: () => openSocket(relayUrl, [subprotocol]),
+    token: options.token ?? null,
     store: options.store ?? null,
     identity: options.identity ?? '',
     clock: options.clock ?? systemClock(),

@@ -15,12 +15,22 @@ import { Listeners, report } from './listeners.js'
 import { Offline } from './offline.js'
 import { watchPage } from './page.js'
 import type { Store, StoreScope } from './store/types.js'
-import type { Clock, Connection, ConnectionState, DocumentHandle, OpenOptions, WebSocketLike } from './types.js'
+import { Tokens } from './tokens.js'
+import type {
+  Clock,
+  Connection,
+  ConnectionState,
+  DocumentHandle,
+  OpenOptions,
+  TokenSource,
+  WebSocketLike,
+} from './types.js'
 
 /** The options of `connect`, resolved. */
 export interface ConnectionConfig {
   /** makes a socket to the relay */
   readonly openSocket: () => WebSocketLike
+  readonly token: TokenSource | null
   readonly store: Store | null
   readonly identity: string
   readonly clock: Clock
@@ -38,6 +48,8 @@ type State =
   | { readonly at: 'offline'; readonly until: 'goOnline' | 'woken' }
   /** until the backoff calls */
   | { readonly at: 'waiting' }
+  /** until the application has given a token */
+  | { readonly at: 'asking'; readonly since: number }
   | { readonly at: 'connecting'; readonly link: Link; readonly since: number }
   | { readonly at: 'online'; readonly link: Link }
   /** the relay and this client have no version in common */
@@ -52,6 +64,15 @@ interface Shared {
   isQuiet: boolean
   /** the application destroyed the Y.Doc: there is nothing left to keep in sync */
   readonly onDestroy: () => void
+}
+
+/** Another token may help. */
+const wantsToken: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired'])
+
+/** What is said to who has no other token: it is of no use to try again. */
+function withoutToken(reply: SessionReply): SessionReply {
+  const isOver = (reply.type === 'refused' || reply.type === 'closed') && wantsToken.has(reply.code)
+  return isOver ? { ...reply, retry: false } : reply
 }
 
 /** An attempt that is older than this when the page wakes may have begun in a network that is gone. */
@@ -69,6 +90,7 @@ export class RelayConnection implements Connection, DocumentHost {
   readonly clock: Clock
   readonly #config: ConnectionConfig
   readonly #backoff: Backoff
+  readonly #tokens: Tokens
   readonly #stateListeners = new Listeners<ConnectionState>()
   readonly #offline: Offline
   readonly #scope: StoreScope
@@ -80,6 +102,8 @@ export class RelayConnection implements Connection, DocumentHost {
   readonly #sessions = new Map<Channel, SharedDocument>()
   /** documents that got something in the frame that is being read */
   readonly #touched = new Set<SharedDocument>()
+  /** documents whose session waits for another token */
+  readonly #shutOut = new Set<SharedDocument>()
   #state: State = { at: 'offline', until: 'goOnline' }
   #told: ConnectionState = 'offline'
   #lastChannel = 0
@@ -93,6 +117,7 @@ export class RelayConnection implements Connection, DocumentHost {
     this.clock = config.clock
     this.#config = config
     this.#backoff = this.newBackoff()
+    this.#tokens = new Tokens(config.token, config.clock, config.random, this.newBackoff())
     this.#scope = { relay: url, identity: config.identity }
     this.#offline = new Offline((name) => this.#openQuietly(name), config.store, this.#scope)
     this.#stopWatchingPage = watchPage({ woken: () => this.#woken(), left: () => this.#left() })
@@ -101,6 +126,7 @@ export class RelayConnection implements Connection, DocumentHost {
   get state(): ConnectionState {
     switch (this.#state.at) {
       case 'waiting':
+      case 'asking':
       case 'connecting':
         return this.#backoff.failures === 0 ? 'connecting' : 'offline'
       case 'offline':
@@ -244,25 +270,37 @@ export class RelayConnection implements Connection, DocumentHost {
     document.fault(code, reason, false)
   }
 
-  #received(channel: Channel, reply: SessionReply): void {
+  #received(channel: Channel, received: SessionReply): void {
+    const reply = this.#tokens.areAsked ? received : withoutToken(received)
     const document = this.#sessions.get(channel)
     // the last of a session that was closed meanwhile
     if (!document) return
     this.#touched.add(document)
     document.receive(reply)
-    if (reply.type === 'refused' || reply.type === 'closed') this.#sessionEnded(channel, document)
+    if (reply.type === 'refused' || reply.type === 'closed') this.#sessionEnded(channel, document, reply.code)
   }
 
   #faulted(channel: Channel, error: SynclineError): void {
     const document = this.#sessions.get(channel)
     if (!document) return
     document.fault(error.code, error.message, true)
-    this.#sessionEnded(channel, document)
+    this.#sessionEnded(channel, document, error.code)
   }
 
-  #sessionEnded(channel: Channel, document: SharedDocument): void {
+  #sessionEnded(channel: Channel, document: SharedDocument, code: ErrorCode): void {
     this.#sessions.delete(channel)
-    if (document.lacksSession) document.backoff.retry(() => this.#join(document))
+    if (!document.lacksSession) return
+    if (!wantsToken.has(code)) return document.backoff.retry(() => this.#join(document))
+    this.#shutOut.add(document)
+    this.#tokens.renew(this.#renewed)
+  }
+
+  readonly #renewed = (token: string): void => {
+    if (this.#state.at !== 'connecting' && this.#state.at !== 'online') return
+    this.#state.link.send({ type: 'token', token })
+    const waiting = [...this.#shutOut]
+    this.#shutOut.clear()
+    for (const document of waiting) if (document.lacksSession) this.#join(document)
   }
 
   #settled(): void {
@@ -279,26 +317,51 @@ export class RelayConnection implements Connection, DocumentHost {
 
   #connect(): void {
     this.#hangUp()
+    if (!this.#tokens.areAsked) return this.#dial(this.#tokens.constant)
+    const asking: State = { at: 'asking', since: this.clock.now() }
+    this.#enter(asking)
+    this.#tokens.ask().then(
+      (token) => {
+        if (this.#state === asking) this.#dial(token)
+      },
+      (error: unknown) => {
+        if (this.#state === asking) this.#failed(error)
+      },
+    )
+  }
+
+  #dial(token: string | null): void {
     try {
-      const link = this.#newLink(this.#config.openSocket())
+      const link = this.#newLink(this.#config.openSocket(), token)
       this.#enter({ at: 'connecting', link, since: this.clock.now() })
     } catch (error) {
-      if (this.#backoff.failures === 0) report(error)
-      this.#wait()
+      this.#failed(error)
     }
   }
 
-  #newLink(socket: WebSocketLike): Link {
+  #failed(error: unknown): void {
+    if (this.#backoff.failures === 0) report(error)
+    this.#wait()
+  }
+
+  #newLink(socket: WebSocketLike, token: string | null): Link {
     const { silenceMsMax, agent } = this.#config
-    return new Link(socket, this.clock, silenceMsMax, agent, {
-      opened: () => this.#opened(),
-      welcomed: () => this.#welcomed(),
-      received: (channel, reply) => this.#received(channel, reply),
-      faulted: (channel, error) => this.#faulted(channel, error),
-      settled: () => this.#settled(),
-      leaving: (retryMs) => this.#leaving(retryMs),
-      ended: (end) => this.#lost(end),
-    })
+    return new Link(
+      socket,
+      this.clock,
+      silenceMsMax,
+      { agent, token },
+      {
+        opened: () => this.#opened(),
+        welcomed: () => this.#welcomed(),
+        received: (channel, reply) => this.#received(channel, reply),
+        faulted: (channel, error) => this.#faulted(channel, error),
+        settled: () => this.#settled(),
+        expires: (expiresMs) => this.#tokens.renewBefore(expiresMs, this.#renewed),
+        leaving: (retryMs) => this.#leaving(retryMs),
+        ended: (end) => this.#lost(end),
+      },
+    )
   }
 
   #opened(): void {
@@ -351,6 +414,8 @@ export class RelayConnection implements Connection, DocumentHost {
   #drop(): void {
     this.#relayLeaves = false
     this.#cancelComparing()
+    this.#tokens.cancel()
+    this.#shutOut.clear()
     this.#sessions.clear()
     this.#touched.clear()
     for (const document of this.#documents.keys()) document.leave()
@@ -373,6 +438,7 @@ export class RelayConnection implements Connection, DocumentHost {
         return state.until === 'woken' ? this.#connectAtOnce() : undefined
       case 'waiting':
         return this.#connectAtOnce()
+      case 'asking':
       case 'connecting':
         return this.clock.now() - state.since > staleMsMin ? this.#connectAtOnce() : undefined
       case 'online':
@@ -387,7 +453,8 @@ export class RelayConnection implements Connection, DocumentHost {
 
   /** Hangs up, so that the others see this cursor go at once; the browser would let them wait. */
   #left(): void {
-    if (this.#state.at !== 'waiting' && this.#state.at !== 'connecting' && this.#state.at !== 'online') return
+    const { at } = this.#state
+    if (at !== 'waiting' && at !== 'asking' && at !== 'connecting' && at !== 'online') return
     for (const document of this.#documents.keys()) document.endTurn()
     this.#hangUp()
     this.#enter({ at: 'offline', until: 'woken' })

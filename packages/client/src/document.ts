@@ -13,6 +13,7 @@ import {
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Backoff } from './backoff.js'
+import { holdCleanUp } from './cleanUp.js'
 import { guarded, Listeners, report } from './listeners.js'
 import { Storage } from './storage.js'
 import type { DocumentStore } from './store/types.js'
@@ -59,6 +60,7 @@ export class SharedDocument {
   readonly #peer: Peer
   readonly #storage: Storage | null
   readonly #ownsDoc: boolean
+  readonly #endCleanUpHold: () => void
   #send: Send | null = null
   #status: DocumentStatus
   #told: DocumentStatus
@@ -96,6 +98,7 @@ export class SharedDocument {
     this.synced = this.#until(() => this.#peer.state.at === 'live')
     // whoever does not ask for it shall not hear of its rejection
     this.synced.catch(() => undefined)
+    this.#endCleanUpHold = holdCleanUp(this.doc, this.#peer, this)
     this.doc.on('update', this.#onUpdate)
     this.awareness.on('update', this.#onAwareness)
     this.#adoptContent()
@@ -228,6 +231,7 @@ export class SharedDocument {
    * for as long as there is hope that they are kept and saved: not while offline, and for 10 s at most.
    */
   async end(): Promise<void> {
+    this.#endCleanUpHold()
     this.doc.off('update', this.#onUpdate)
     this.endTurn()
     guarded(() => this.#forgetOthers())

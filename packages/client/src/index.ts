@@ -26,5 +26,6 @@ export type {
   DocumentStatus,
   OpenOptions,
   StorageStatus,
+  TokenSource,
   WebSocketLike,
 } from './types.js'

@@ -21,6 +21,13 @@ export interface LinkEnd {
   readonly reason: string
 }
 
+/** What a link says first. */
+export interface Greeting {
+  /** name and version of this client, for the relay's log */
+  readonly agent: string
+  readonly token: string | null
+}
+
 /** What a link tells its connection. After `ended` nothing follows. */
 export interface LinkEvents {
   /** the socket is open and `hello` goes first: sessions can be opened */
@@ -31,6 +38,8 @@ export interface LinkEvents {
   faulted(channel: Channel, error: SynclineError): void
   /** all that came in one frame was `received` */
   settled(): void
+  /** the relay's sessions end then, unless it gets another token */
+  expires(expiresMs: number): void
   leaving(retryMs: number): void
   ended(end: LinkEnd): void
 }
@@ -79,8 +88,7 @@ export class Link {
   #arrivedAt: number
   #cancelTimer: () => void = () => undefined
 
-  /** @param agent name and version of this client, for the relay's log */
-  constructor(socket: WebSocketLike, clock: Clock, silenceMsMax: number, agent: string, events: LinkEvents) {
+  constructor(socket: WebSocketLike, clock: Clock, silenceMsMax: number, greeting: Greeting, events: LinkEvents) {
     this.#socket = socket
     this.#clock = clock
     this.#silenceMsMax = silenceMsMax
@@ -88,7 +96,7 @@ export class Link {
     this.#heardAt = clock.now()
     this.#arrivedAt = this.#heardAt
     socket.binaryType = 'arraybuffer'
-    socket.onopen = () => this.#opened(agent)
+    socket.onopen = () => this.#opened(greeting)
     socket.onmessage = (event: { readonly data: unknown }) => this.#received(event.data)
     socket.onclose = (event: { readonly code: number; readonly reason: string }) => this.#ended(event)
     // a close follows; `ws` throws where nobody listens
@@ -137,10 +145,10 @@ export class Link {
     this.#socket.close(end.code, end.reason)
   }
 
-  #opened(agent: string): void {
+  #opened(greeting: Greeting): void {
     this.#state = 'open'
     this.#heard()
-    this.send({ type: 'hello', versions: [protocolVersion], agent })
+    this.send({ type: 'hello', versions: [protocolVersion], ...greeting })
     this.#events.opened()
   }
 
@@ -167,6 +175,8 @@ export class Link {
         return this.send({ type: 'pong' })
       case 'pong':
         return
+      case 'expires':
+        return this.#events.expires(message.expiresMs)
       case 'leaving':
         return this.#events.leaving(message.retryMs)
       default:

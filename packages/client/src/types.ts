@@ -24,8 +24,17 @@ export interface Clock {
   after(ms: number, call: () => void): () => void
 }
 
+/** A token, or what gives one whenever it is needed: it may ask the application's own backend. */
+export type TokenSource = string | (() => string | Promise<string>)
+
 /** Options of `connect`. */
 export interface ConnectOptions {
+  /**
+   * what says to the relay who this is. A function is asked before each connection, ahead of the end of the last token,
+   * and when the relay takes that no more: then documents go on where they were. One that fails is asked again, as a relay
+   * that cannot be reached is. With a token that is a text, documents are refused when its time is over.
+   */
+  readonly token?: TokenSource
   /** where documents are kept on this device; default nowhere: what is not saved ends with the page */
   readonly store?: Store
   /**

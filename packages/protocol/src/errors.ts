@@ -11,6 +11,11 @@ export const errorCodes = {
   document_too_large:
     'The document has reached the size the relay takes. Raise the limit on the relay, or start a new document.',
   invalid_name: 'A document name has 1 to 512 bytes of UTF-8 in NFC, without control characters or lone surrogates.',
+  unauthorized: 'There is no token, or it is not one that the relay trusts. Connect with another one.',
+  token_expired: 'The token, or what it allowed, has ended. Bring a new one.',
+  forbidden: 'This subject may not open the document. Ask whoever shares it for access.',
+  revoked: 'The access of this subject was taken away. A token that was issued since may give it back.',
+  authorization_unavailable: 'It cannot be told now who may do what here. Try again later.',
   read_only: 'The grant allows reading only. Ask for write access; the edit was not kept.',
   too_many_documents: 'The connection has as many documents open as the relay allows. Close some first.',
   unsupported_version: 'The relay and the client share no protocol version. Update the older of the two.',

@@ -13,6 +13,8 @@ export interface Limits {
   readonly documentBytesMax: number
   /** largest document name, in bytes of UTF-8 */
   readonly nameBytesMax: number
+  /** a token, in bytes of UTF-8 */
+  readonly tokenBytesMax: number
   /** documents open on one connection */
   readonly connectionDocumentsMax: number
   /** clients with awareness that one session may speak for: several tabs share one */
@@ -53,6 +55,7 @@ export const defaultLimits: Limits = Object.freeze({
   updateBytesMax: 16 * MiB, // a pasted chapter with images inlined; the dialects cannot split
   documentBytesMax: 64 * MiB,
   nameBytesMax: 512,
+  tokenBytesMax: 8 * KiB, // all headers of a request have 16 KiB in Node
   connectionDocumentsMax: 1_000,
   awarenessClientsMax: 64,
   awarenessStateBytesMax: 4 * KiB,

@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export * from './auth/index.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Counters } from './counters.js'
 export * from './log/index.js'

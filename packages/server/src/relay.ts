@@ -4,17 +4,21 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { defaultLimits, type ErrorCode, type Limits, type Log, SynclineError, subprotocol } from '@syncline/protocol'
 import { WebSocket, WebSocketServer } from 'ws'
+import { type Authorize, type Revocation, type Visitor, visitorOf } from './auth/authorize.js'
+import { answeredProtocol } from './auth/bearer.js'
+import { Gate } from './auth/gate.js'
+import { authorizeEveryone } from './auth/none.js'
+import { type RevocationStore, Revocations } from './auth/revocations.js'
 import { Backlog } from './backlog.js'
 import { type Clock, systemClock } from './clock.js'
-import { nameMatcher } from './compaction/names.js'
 import type { RelayContext } from './connection/context.js'
 import { beatMs, Link, type LinkHandler } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
 import { type Counters, newCounters } from './counters.js'
 import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
-import { grantEveryone, type Visitor, visitorOf } from './grant.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
+import { nameMatcher } from './names.js'
 import { type Disk, Reserve } from './rooms/reserve.js'
 import { Rooms } from './rooms/rooms.js'
 import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgrade.js'
@@ -36,6 +40,13 @@ export interface RelayOptions {
   readonly logger?: Logger
   /** default: the platform's time */
   readonly clock?: Clock
+  /**
+   * decides who may do what: {@link authorizeByJwt}, {@link authorizeByUrl} or a function of yours. Default: everybody may
+   * do everything
+   */
+  readonly authorize?: Authorize
+  /** where revocations outlive the process: {@link revocationFile}. Default: nowhere */
+  readonly revocations?: RevocationStore
   /** origins whose pages may connect, beside those of the relay's own host; `*` is everyone */
   readonly allowOrigins?: readonly string[]
   /**
@@ -184,6 +195,18 @@ export class Relay {
   }
 
   /**
+   * Takes access away: a subject's to every document, everybody's to a document, or a subject's to a document. Sessions
+   * that it is about end in this turn, and take nothing in and give nothing out any more. What was granted by something
+   * that was issued before, such as a token that holds still, is refused from here on with `revoked`.
+   *
+   * @returns how many sessions were ended, when the revocation is on disk
+   * @throws SynclineError `invalid_option`; `storage_failed` where it is in force but will not outlive this process
+   */
+  revoke(revocation: Revocation): Promise<number> {
+    return this.#context.gate.revoke(revocation)
+  }
+
+  /**
    * Stops: tells clients to come back later, commits what is in flight, sends the acknowledgements, closes the sockets
    * and the log. What clients send meanwhile is not acknowledged; they keep it.
    */
@@ -288,7 +311,10 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   const rooms = new Rooms(log, { ...edges, reopen, unloadMs, newEpoch, keepsHistory })
   let sessions = 0
   const nextSession = () => ++sessions
-  return { limits, clock, logger, counters, backlog, rooms, authorize: grantEveryone, nextSession, exception }
+  const authorize = options.authorize ?? authorizeEveryone
+  const revocations = new Revocations(options.revocations ?? null)
+  const gate = new Gate({ authorize, revocations, limits, clock, logger, exception })
+  return { limits, clock, logger, counters, backlog, rooms, gate, nextSession, exception }
 }
 
 function webSocketServers(limits: Limits): Readonly<Record<Route['to'], WebSocketServer>> {
@@ -300,12 +326,14 @@ function webSocketServers(limits: Limits): Readonly<Record<Route['to'], WebSocke
     'y-websocket': new WebSocketServer({
       ...common,
       maxPayload: limits.updateBytesMax + yHeaderBytesMax,
+      handleProtocols: answeredProtocol,
       WebSocket: YWebSocket,
     }),
     // one that is a little too large can still be refused by name, instead of with its connection, again and again
     hocuspocus: new WebSocketServer({
       ...common,
       maxPayload: 2 * limits.updateBytesMax + limits.nameBytesMax + hocuspocusHeaderBytesMax,
+      handleProtocols: answeredProtocol,
     }),
   }
 }

@@ -31,7 +31,7 @@ class SynclineCodec implements Codec {
   greet(): Uint8Array[] {
     const resume = this.#known.point as LogPoint | null
     const { stateVector } = this.#known
-    const hello = encodeClientMessage({ type: 'hello', versions: [1], agent: 'bench' }, frameBytesMax)
+    const hello = encodeClientMessage({ type: 'hello', versions: [1], agent: 'bench', token: null }, frameBytesMax)
     return packFrames([...hello, ...encode({ type: 'open', name: this.#document, resume, stateVector })], frameBytesMax)
   }
 
@@ -81,6 +81,7 @@ class SynclineCodec implements Codec {
       case 'refused':
       case 'closed':
         return to.failed(JSON.stringify(reply))
+      case 'access':
       case 'digest':
         return
     }

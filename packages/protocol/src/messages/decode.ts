@@ -35,6 +35,8 @@ export interface ReaderLimits {
   readonly updateBytesMax: number
   /** largest message at all, and bytes of unfinished parts on one connection */
   readonly documentBytesMax: number
+  /** largest token */
+  readonly tokenBytesMax: number
 }
 
 // what a message may have beside its update: seq, position, chain
@@ -46,11 +48,11 @@ export class ClientMessageReader {
   readonly #frames: FrameReader<ClientMessage>
 
   constructor(limits: ReaderLimits) {
-    this.#frames = new FrameReader<ClientMessage>(limits, decodeConnectionRequest, (channel, body) => ({
-      type: 'session',
-      channel,
-      message: decodeRequest(body, limits),
-    }))
+    this.#frames = new FrameReader<ClientMessage>(
+      limits,
+      (body) => decodeConnectionRequest(body, limits),
+      (channel, body) => ({ type: 'session', channel, message: decodeRequest(body, limits) }),
+    )
   }
 
   /** @param frame one WebSocket message; the results hold views into it */
@@ -132,6 +134,10 @@ class FrameReader<Message> {
         this.#keep(channel, body.subarray(1))
         return this.#session(channel, joinBytes(this.#drop(channel)))
       }
+      case messageTypes.closed:
+        // what was begun gets no end
+        this.#drop(channel)
+        return this.#session(channel, body)
       default:
         if (this.#parts.has(channel)) throw new SynclineError('malformed_frame', 'A message stands between two parts')
         return this.#session(channel, body)
@@ -157,15 +163,19 @@ class FrameReader<Message> {
   }
 }
 
-function decodeConnectionRequest(body: Uint8Array): ConnectionRequest {
+function decodeConnectionRequest(body: Uint8Array, limits: ReaderLimits): ConnectionRequest {
   return whole(body, (decoder, type) => {
     switch (type) {
       case messageTypes.hello: {
         const count = decoding.readVarUint(decoder)
         if (count > versionsMax) throw new SynclineError('malformed_frame', `${count} versions`)
         const versions = Array.from({ length: count }, () => decoding.readVarUint(decoder))
-        return { type: 'hello', versions, agent: decoding.readVarString(decoder) }
+        const agent = decoding.readVarString(decoder)
+        const token = readToken(decoder, limits)
+        return { type: 'hello', versions, agent, token: token === '' ? null : token }
       }
+      case messageTypes.token:
+        return { type: 'token', token: readToken(decoder, limits) }
       case messageTypes.ping:
         return { type: 'ping' }
       case messageTypes.pong:
@@ -192,12 +202,22 @@ function decodeConnectionReply(body: Uint8Array): ConnectionReply {
         return { type: 'ping' }
       case messageTypes.pong:
         return { type: 'pong' }
+      case messageTypes.expires:
+        return { type: 'expires', expiresMs: decoding.readVarUint(decoder) }
       case messageTypes.leaving:
         return { type: 'leaving', retryMs: decoding.readVarUint(decoder) }
       default:
         throw unknownType(type)
     }
   })
+}
+
+function readToken(decoder: decoding.Decoder, { tokenBytesMax }: ReaderLimits): string {
+  const start = decoder.pos
+  const token = decoding.readVarString(decoder)
+  // with its length, which takes two bytes at most
+  if (decoder.pos - start > tokenBytesMax + 2) throw new SynclineError('malformed_frame', 'The token is too long')
+  return token
 }
 
 function decodeRequest(body: Uint8Array, limits: ReaderLimits): SessionRequest {
@@ -256,6 +276,8 @@ function decodeReply(body: Uint8Array): SessionReply {
         return { type: 'digest' }
       case messageTypes.awareness:
         return { type: 'awareness', update: readRest(decoder) }
+      case messageTypes.access:
+        return { type: 'access', access: readFlags(decoder, 1) === 1 ? 'write' : 'read' }
       case messageTypes.refused:
         return { type: 'refused', ...readEnding(decoder) }
       case messageTypes.closed:

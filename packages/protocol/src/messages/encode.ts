@@ -17,7 +17,10 @@ export function encodeClientMessage(message: ClientMessage, frameBytesMax: numbe
         encoding.writeVarUint(encoder, message.versions.length)
         for (const version of message.versions) encoding.writeVarUint(encoder, version)
         encoding.writeVarString(encoder, message.agent)
+        encoding.writeVarString(encoder, message.token ?? '')
       })
+    case 'token':
+      return connectionMessage(messageTypes.token, (encoder) => encoding.writeVarString(encoder, message.token))
     case 'ping':
     case 'pong':
       return connectionMessage(messageTypes[message.type])
@@ -39,6 +42,8 @@ export function encodeRelayMessage(message: RelayMessage, frameBytesMax: number)
         encoding.writeVarUint(encoder, message.limits.documentBytesMax)
         encoding.writeVarString(encoder, message.agent)
       })
+    case 'expires':
+      return connectionMessage(messageTypes.expires, (encoder) => encoding.writeVarUint(encoder, message.expiresMs))
     case 'leaving':
       return connectionMessage(messageTypes.leaving, (encoder) => encoding.writeVarUint(encoder, message.retryMs))
     case 'ping':
@@ -136,6 +141,9 @@ function encodeReply(reply: SessionReply): Uint8Array {
       break
     case 'awareness':
       encoding.writeUint8Array(encoder, reply.update)
+      break
+    case 'access':
+      encoding.writeUint8(encoder, reply.access === 'write' ? 1 : 0)
       break
     case 'refused':
     case 'closed':

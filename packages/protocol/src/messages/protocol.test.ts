@@ -78,6 +78,21 @@ describe('frames', () => {
     ])
   })
 
+  test('a session may be closed between two parts', () => {
+    const parts = encodeRelayMessage(update(1, 1000), 128)
+    const closed: RelayMessage = {
+      type: 'session',
+      channel: 1,
+      message: { type: 'closed', code: 'revoked', reason: '', retry: false },
+    }
+    const read = new RelayMessageReader({ ...defaultLimits, documentBytesMax: 1_100 })
+    for (let i = 0; i < 3; i++) {
+      expect(read.read(parts[0]!)).toEqual([])
+      expect(read.read(encodeRelayMessage(closed, 128)[0]!)).toMatchObject([{ ok: true, message: closed }])
+    }
+    expect(parts.flatMap((part) => read.read(part))).toMatchObject([{ ok: true }])
+  })
+
   test('a broken message ends its session; the other messages of the frame are read', () => {
     const broken = Uint8Array.of(3, 7, 99, 0)
     const frame = packFrames([bytesOf(open(1, 'a')), broken, bytesOf(open(2, 'b'))], 1024)[0]!

@@ -54,6 +54,11 @@ export type SessionReply =
   | { readonly type: 'digest' }
   /** y-protocols awareness update bytes. */
   | { readonly type: 'awareness'; readonly update: Uint8Array }
+  /**
+   * The session may do something else from here on. Where it may write now, a `resync` follows: what it kept to itself
+   * meanwhile is wanted.
+   */
+  | { readonly type: 'access'; readonly access: Access }
   /** The document was not opened. */
   | Ending<'refused'>
   /** The session has ended. */
@@ -69,7 +74,15 @@ export interface Ending<Type extends string> {
 
 /** From a client, about the connection. */
 export type ConnectionRequest =
-  | { readonly type: 'hello'; readonly versions: readonly number[]; readonly agent: string }
+  /** The first message. `token` says who it is: null where that is told otherwise, or not at all. */
+  | {
+      readonly type: 'hello'
+      readonly versions: readonly number[]
+      readonly agent: string
+      readonly token: string | null
+    }
+  /** Another token: from here on it counts, for every session of the connection. */
+  | { readonly type: 'token'; readonly token: string }
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
 
@@ -78,6 +91,8 @@ export type ConnectionReply =
   | { readonly type: 'welcome'; readonly version: number; readonly limits: WelcomeLimits; readonly agent: string }
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
+  /** In `expiresMs` the first session of this connection ends, unless another token has come. */
+  | { readonly type: 'expires'; readonly expiresMs: number }
   /** Drain: come back in `retryMs`. */
   | { readonly type: 'leaving'; readonly retryMs: number }
 

@@ -10,6 +10,8 @@ export const messageTypes = {
   ping: 2,
   pong: 3,
   leaving: 4,
+  token: 5,
+  expires: 6,
   open: 16,
   opened: 17,
   refused: 18,
@@ -22,6 +24,7 @@ export const messageTypes = {
   awareness: 25,
   close: 26,
   closed: 27,
+  access: 28,
   part: 32,
   lastPart: 33,
 } as const

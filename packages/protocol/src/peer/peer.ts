@@ -177,6 +177,9 @@ export class Peer implements PeerView {
       case 'awareness':
         this.#effects.push({ type: 'applyAwareness', update: reply.update })
         return
+      case 'access':
+        this.#access = reply.access
+        return this.#changed()
       case 'refused':
       case 'closed':
         return this.#sessionEnded(reply)

@@ -4,7 +4,7 @@ import { type ErrorCode, errorCodes, SynclineError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import type { LogRecord } from '../log/port.js'
 import { chainAfter } from '../log/record.js'
-import type { SessionReply, SessionRequest } from '../messages/types.js'
+import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
 import {
   type Admission,
@@ -13,6 +13,7 @@ import {
   Coverage,
   differenceFrom,
   hashStateVector,
+  hasNewInserts,
   isCovered,
   mergeUpdates,
 } from '../updates/index.js'
@@ -114,6 +115,8 @@ export class Room {
         if (session) this.#guarded(session.id, () => this.#receive(session, input.request, input.now))
         return
       }
+      case 'granted':
+        return this.#grant(this.#sessions.get(input.session), input.access)
       case 'left':
         return this.#leave(input.session)
       case 'committing':
@@ -159,6 +162,7 @@ export class Room {
 
   /** Clients that know of access keep their edits to themselves where they may not write; those of dialects don't. */
   #profileNow(id: SessionId, profile: SessionProfile): SessionProfile {
+    this.#withheld.delete(id)
     if (!this.#isReadOnly || profile.access === 'read' || profile.echo) return profile
     this.#withheld.add(id)
     return { ...profile, access: 'read' }
@@ -184,6 +188,18 @@ export class Room {
     // otherwise the session sends `exchange`, and is told nothing before
     const present = this.#awareness.entries
     if (present.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(present) })
+  }
+
+  /** What it typed while it was a reader the session kept to itself: whoever may write now is asked for all of it. */
+  #grant(session: Session | undefined, granted: Access): void {
+    if (!session) return
+    const { access } = session.profile
+    session.profile = this.#profileNow(session.id, { ...session.profile, access: granted })
+    if (session.profile.access === access) return
+    session.answerOwed = session.profile.access === 'write'
+    this.#send(session, { type: 'access', access: session.profile.access })
+    if (!session.answerOwed) return
+    this.#send(session, { type: 'resync', seq: session.seq, stateVector: this.#coverage.encodeStateVector() })
   }
 
   #receive(session: Session, request: Exclude<SessionRequest, { type: 'open' }>, now: number): void {
@@ -214,7 +230,7 @@ export class Room {
   #update(session: Session, { seq, answer, update }: Request<'update'>, now: number): void {
     if (seq !== session.seq + 1) throw new SynclineError('protocol_violation', `Update ${seq} follows ${session.seq}`)
     session.seq = seq
-    if (session.profile.access === 'read') throw new SynclineError('read_only')
+    if (session.profile.access === 'read') return this.#passOver(session, update)
     // covered by the full difference that this session was asked for and has not sent yet
     if (session.answerOwed && !answer) return
     if (this.#isReadOnly && !isCovered(this.#coverage, update, this.#limits)) throw new SynclineError('disk_full')
@@ -246,6 +262,17 @@ export class Room {
       this.#isTorn = !(error instanceof SynclineError)
       throw error
     }
+  }
+
+  /**
+   * Clients of dialects don't know that they are readers. They answer step 1, and clean up formatting: where that brings
+   * nothing that anybody wrote, it is passed over; it is acknowledged where the log has all of it.
+   */
+  #passOver(session: Session, update: Uint8Array): void {
+    if (!session.profile.echo || hasNewInserts(this.#coverage, update, this.#limits)) {
+      throw new SynclineError('read_only')
+    }
+    if (isCovered(this.#coverage, update, this.#limits)) this.#acknowledgeLater(session)
   }
 
   /** Before the update is admitted: what the coverage has must reach the log. */

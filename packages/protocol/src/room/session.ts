@@ -5,7 +5,7 @@ import type { SessionId, SessionProfile } from './types.js'
 /** What a Room knows of one session. */
 export class Session {
   readonly id: SessionId
-  readonly profile: SessionProfile
+  profile: SessionProfile
   /** the last update that came */
   seq = 0
   /** the last update that was acknowledged */

@@ -31,6 +31,8 @@ export type RoomInput =
       readonly request: Exclude<SessionRequest, { type: 'open' }>
       readonly now: number
     }
+  /** what the session may do was decided anew */
+  | { readonly type: 'granted'; readonly session: SessionId; readonly access: Access }
   /** the session's socket is gone, or it closed */
   | { readonly type: 'left'; readonly session: SessionId; readonly now: number }
   /** the committer takes what is queued; answered by `append` where anything is */

@@ -52,16 +52,25 @@ export function admitUpdate(coverage: Coverage, update: Uint8Array, limits: Admi
  * @throws SynclineError as {@link admitUpdate} does where the update is at fault
  */
 export function isCovered(coverage: Coverage, update: Uint8Array, limits: AdmissionLimits): boolean {
-  scan.read(update, coverage, limits.updateDeleteRangesMax)
-  if (scan.hasSkips) return false
-  for (let i = 0; i < scan.runCount; i++) {
-    if (scan.runEnd(i) > coverage.clock(scan.runClient(i))) return false
-  }
+  if (hasNewInserts(coverage, update, limits) || scan.hasSkips) return false
   for (let i = 0; i < scan.deleteCount; i++) {
     const rest = coverage.withoutDeletes(scan.deleteClient(i), scan.deleteClock(i), scan.deleteEnd(i))
     if (rest.length > 0) return false
   }
   return true
+}
+
+/**
+ * Whether an update inserts anything that a log lacks; deletions do not count. Nothing is changed.
+ *
+ * @throws SynclineError as {@link admitUpdate} does where the update is at fault
+ */
+export function hasNewInserts(coverage: Coverage, update: Uint8Array, limits: AdmissionLimits): boolean {
+  scan.read(update, coverage, limits.updateDeleteRangesMax)
+  for (let i = 0; i < scan.runCount; i++) {
+    if (scan.runEnd(i) > coverage.clock(scan.runClient(i))) return true
+  }
+  return false
 }
 
 /** A document that comes near the bound on deletions is refused those that it has already, too. */

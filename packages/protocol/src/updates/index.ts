@@ -1,4 +1,4 @@
-export { type Admission, type AdmissionLimits, admitUpdate, isCovered } from './admit.js'
+export { type Admission, type AdmissionLimits, admitUpdate, hasNewInserts, isCovered } from './admit.js'
 export { Coverage } from './coverage.js'
 export { mergeUpdates } from './merge.js'
 export { differenceFrom } from './slice.js'

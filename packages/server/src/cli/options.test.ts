@@ -14,6 +14,8 @@ describe('the options of serve', () => {
       allowOrigins: [],
       keepHistory: [],
       diskReserve: null,
+      auth: { kind: 'none' },
+      tls: null,
     })
   })
 
@@ -30,6 +32,14 @@ describe('the options of serve', () => {
     [{ allowOrigin: ['https://app.test/path'] }, '--allow-origin'],
     [{ keepHistory: ['notes/*', ''] }, '--keep-history'],
     [{ diskReserve: '1 GB' }, '--disk-reserve'],
+    [{ auth: 'all' }, '--auth'],
+    [{ auth: 'jwt' }, '--jwt-secret-file'],
+    [{ auth: 'url' }, '--authorize-url'],
+    [{ authorizeUrl: 'app.example.com' }, '--authorize-url'],
+    [{ jwksUrl: 'file:///keys' }, '--jwks-url'],
+    [{ jwtKeyFile: 'a', jwksUrl: 'https://b.test' }, '--auth'],
+    [{ auth: 'none', jwtSecret: 'x' }, '--auth'],
+    [{ tlsKey: 'a' }, '--tls-cert'],
   ])('%j is refused, and the flag is named', (wrong, flag) => {
     expect(() => parseServeOptions({ ...given, ...wrong })).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(flag) }),
@@ -43,6 +53,18 @@ describe('the options of serve', () => {
     ['0', 0],
   ])('a reserve of %s is %d bytes', (diskReserve, bytes) => {
     expect(parseServeOptions({ ...given, diskReserve }).diskReserve).toBe(bytes)
+  })
+
+  test.each([
+    [{ jwtSecret: 's' }, { kind: 'jwt', key: { from: 'secret', secret: 's' }, issuer: null, audience: null }],
+    [
+      { auth: 'jwt', jwksUrl: 'https://a.test/keys', jwtIssuer: 'i', jwtAudience: 'a' },
+      { kind: 'jwt', key: { from: 'jwksUrl', at: 'https://a.test/keys' }, issuer: 'i', audience: 'a' },
+    ],
+    [{ authorizeUrl: 'http://app.test/' }, { kind: 'url', url: 'http://app.test/' }],
+    [{ auth: 'none' }, { kind: 'none' }],
+  ])('%j decides who may do what, on any address', (chosen, auth) => {
+    expect(parseServeOptions({ ...given, host: '0.0.0.0', ...chosen }).auth).toEqual(auth)
   })
 
   test('an address that others reach has to be asked for', () => {

@@ -6,12 +6,15 @@ import { z } from 'zod'
 import { type LogLevel, logLevels } from '../logger.js'
 import { isOrigin } from '../upgrade.js'
 import { version } from '../version.js'
+import { type AuthOptions, authFault, authOf, authSettings, authShape, secretInEnvironment } from './auth.js'
 import { addBackup } from './backup.js'
 import { addCheck } from './check.js'
 import { addDoc } from './doc/command.js'
 import { addMovingIn } from './import.js'
+import { addRevoke } from './revoke.js'
 import { collectList, setting } from './setting.js'
 import { addStatus } from './status.js'
+import { addToken } from './token.js'
 
 /** What `syncline serve` was asked for. */
 export interface ServeOptions {
@@ -26,6 +29,9 @@ export interface ServeOptions {
   readonly keepHistory: readonly string[]
   /** bytes to leave free on the disk, or null for the default */
   readonly diskReserve: number | null
+  readonly auth: AuthOptions
+  /** files of certificate and key, or null for plain HTTP */
+  readonly tls: { readonly cert: string; readonly key: string } | null
 }
 
 const serveSchema = z
@@ -56,13 +62,17 @@ const serveSchema = z
       .transform(bytesOf)
       .nullable()
       .default(null),
-    auth: z.literal('none', 'expected none').optional(),
+    tlsCert: z.string().optional(),
+    tlsKey: z.string().optional(),
+    ...authShape,
   })
-  .refine(({ host, auth }) => auth === 'none' || isLoopback(host), {
-    path: ['host'],
-    message:
-      'this relay asks nobody who they are, so it listens on this machine alone (127.0.0.1, ::1, localhost); ' +
-      'say --auth none to let everyone who can reach it read and write every document',
+  .superRefine((given, context) => {
+    const fault = authFault(given, isLoopback(given.host))
+    if (fault !== null) context.addIssue({ code: 'custom', path: [fault.path], message: fault.message })
+  })
+  .refine(({ tlsCert, tlsKey }) => (tlsCert === undefined) === (tlsKey === undefined), {
+    path: ['tlsCert'],
+    message: 'a certificate and its key go together: --tls-cert and --tls-key',
   })
 
 /** The command line of `syncline`; `serve` is called with what was asked for. */
@@ -74,7 +84,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'syncline: invalid_option: ')),
     })
-  program
+  const command = program
     .command('serve')
     .description('Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients.')
     .addOption(setting('port', '<number>', 'port to listen on; 0 picks a free one').default('4321'))
@@ -101,14 +111,17 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
         'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
       ),
     )
-    .addOption(setting('auth', '<kind>', 'none: let everyone read and write, also from other machines'))
-    .exitOverride()
-    .action((given) => serve(parseServeOptions(given)))
+    .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
+    .addOption(setting('tls-key', '<file>', 'its key'))
+  for (const option of authSettings()) command.addOption(option)
+  command.exitOverride().action((given) => serve(parseServeOptions({ ...given, ...secretInEnvironment() })))
   addDoc(program)
   addMovingIn(program)
   addCheck(program)
   addBackup(program)
   addStatus(program)
+  addToken(program)
+  addRevoke(program)
   return program
 }
 
@@ -120,8 +133,11 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
 export function parseServeOptions(given: unknown): ServeOptions {
   const parsed = serveSchema.safeParse(given)
   if (!parsed.success) throw new SynclineError('invalid_option', parsed.error.issues.map(describe).join('; '))
-  const { auth: _, allowOrigin: allowOrigins, ...options } = parsed.data
-  return { ...options, allowOrigins }
+  const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
+  const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
+  const auth = authOf(parsed.data)
+  const { static: files } = parsed.data
+  return { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve, auth, tls }
 }
 
 function bytesOf(text: string): number {

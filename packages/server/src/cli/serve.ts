@@ -1,6 +1,10 @@
+import { readFile, stat } from 'node:fs/promises'
 import type { Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import { createAdaptorServer } from '@hono/node-server'
+import { SynclineError } from '@syncline/protocol'
 import { systemClock } from '../clock.js'
 import { type Control, createControl, listenForControl } from '../control/server.js'
 import { createHttp } from '../http.js'
@@ -9,7 +13,9 @@ import { copyWriteAhead } from '../log/maintenance.js'
 import { createLogger, type Logger } from '../logger.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
+import { authorizerOf } from './auth.js'
 import type { ServeOptions } from './options.js'
+import { revocationsIn } from './revoke.js'
 
 // a request's head may take this long: nobody needs more, and a slow one costs a socket
 const headersMs = 5_000
@@ -27,6 +33,9 @@ export interface Serving {
  * @throws SynclineError `data_in_use`, `unknown_format`, `invalid_option`; a system error where it cannot listen
  */
 export async function serve(options: ServeOptions, logger: Logger = createLogger(options.logLevel)): Promise<Serving> {
+  // before anything is opened: an option that makes no sense ends it
+  const authorize = await authorizerOf(options.auth)
+  const tls = await tlsOf(options)
   await warnOfDamage(options.data, logger)
   let log: LevelLog
   const openLog = async () => {
@@ -35,9 +44,15 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
   }
   const { allowOrigins, keepHistory, diskReserve } = options
   const disk = { space: () => spaceOf(options.data), ...(diskReserve === null ? {} : { reserveBytes: diskReserve }) }
-  const relay = new Relay(await openLog(), { logger, allowOrigins, keepHistory, reopen: openLog, disk })
+  const revocations = revocationsIn(options.data)
+  const relay = new Relay(await openLog(), {
+    ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk },
+    reopen: openLog,
+  })
   try {
-    const server = createServer(relay, options)
+    await revocations.read() // rather now than when somebody comes
+    await warnOfOthers(options.data, logger)
+    const server = createServer(relay, options, tls)
     relay.attach(server)
     const backUp = (directory: string, time: number) => log.backUp(directory, time)
     const app = createControl({ relay, backUp, clock: systemClock, logger })
@@ -61,27 +76,55 @@ async function warnOfDamage(data: string, logger: Logger): Promise<void> {
   }
 }
 
-function createServer(relay: Relay, options: ServeOptions): Server {
+/** What people write is theirs: a directory that was made by hand may be open to everybody on the machine. */
+async function warnOfOthers(data: string, logger: Logger): Promise<void> {
+  if (process.platform === 'win32') return
+  const { mode } = await stat(data)
+  if ((mode & 0o077) === 0) return
+  logger.warn({ data, mode: (mode & 0o777).toString(8) }, 'others on this machine can reach the documents: chmod 700')
+}
+
+interface TlsFiles {
+  readonly cert: Buffer
+  readonly key: Buffer
+}
+
+async function tlsOf({ tls }: ServeOptions): Promise<TlsFiles | null> {
+  if (tls === null) return null
+  try {
+    const files = { cert: await readFile(tls.cert), key: await readFile(tls.key) }
+    createSecureContext(files)
+    return files
+  } catch (error) {
+    // what OpenSSL says has no byte of a key in it
+    throw new SynclineError('invalid_option', `--tls-cert, --tls-key: ${(error as Error).message}`)
+  }
+}
+
+function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null): Server {
   const app = createHttp(relay, options.static === null ? {} : { staticDirectory: options.static })
-  const serverOptions = { headersTimeout: headersMs }
+  const serverOptions = { headersTimeout: headersMs, ...tls }
+  if (tls !== null) {
+    return createAdaptorServer({ fetch: app.fetch, createServer: createTlsServer, serverOptions }) as unknown as Server
+  }
   // it makes a plain HTTP server where it is not told otherwise
   return createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server
 }
 
-function listen(server: Server, { host, port }: ServeOptions): Promise<string> {
+function listen(server: Server, { host, port, tls }: ServeOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
       server.off('error', reject)
-      resolve(urlOf(server.address() as AddressInfo))
+      resolve(urlOf(server.address() as AddressInfo, tls === null ? 'http' : 'https'))
     })
   })
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
+function urlOf({ address, family, port }: AddressInfo, scheme: 'http' | 'https'): string {
   const isWildcard = address === '0.0.0.0' || address === '::'
   const host = family === 'IPv6' ? `[${address}]` : address
-  return `http://${isWildcard ? 'localhost' : host}:${port}`
+  return `${scheme}://${isWildcard ? 'localhost' : host}:${port}`
 }
 
 interface Stopping {

@@ -1,6 +1,6 @@
 import type { LogRecord } from '@syncline/protocol'
 import { describe, expect, test } from 'vitest'
-import { nameMatcher } from './names.js'
+import { nameMatcher } from '../names.js'
 import { heavier, isDue, keepAfter, type Weight, weightOf } from './policy.js'
 
 const KiB = 1024

@@ -1,6 +1,7 @@
-import type { SessionRequest } from '@syncline/protocol'
+import type { Access, SessionRequest } from '@syncline/protocol'
 import { assertDocumentName, SynclineError } from '@syncline/protocol'
-import type { Grant, Visitor } from '../grant.js'
+import type { Credentials } from '../auth/authorize.js'
+import { type Admitted, type FullGrant, isOver } from '../auth/gate.js'
 import type { LiveRoom } from '../rooms/liveRoom.js'
 import { ending, type Session, SharedReply } from '../rooms/session.js'
 import type { RelayContext } from './context.js'
@@ -9,32 +10,54 @@ type Open = Extract<SessionRequest, { type: 'open' }>
 type Exchange = Extract<SessionRequest, { type: 'exchange' }>
 
 type ClientSessionState =
-  /** its grant, then its room is on the way; `room` is there once the grant is */
-  | { readonly at: 'opening'; readonly room: LiveRoom | null }
-  | { readonly at: 'open'; readonly room: LiveRoom }
+  /** its grant is on the way */
+  | { readonly at: 'asking' }
+  /** its room is on the way; `room` is there once the link has room for what it says */
+  | { readonly at: 'opening'; readonly grant: FullGrant; readonly room: LiveRoom | null }
+  | { readonly at: 'open'; readonly grant: FullGrant; readonly room: LiveRoom }
   | { readonly at: 'over' }
+
+/** a grant is asked for anew when so much of it is over: an answer that is remembered is not given so late any more */
+const renewalShare = 0.9
+const timerMsMax = 2 ** 31 - 1
 
 /** What a wire protocol does with the replies to one session. */
 export interface SessionWire {
   /** dialects whose clients take their own updates back */
   readonly echo: boolean
+  /** what its connection shows by now */
+  credentials(): Credentials
   /** calls back once, when something as large as a document may be sent */
   whenRoom(call: () => void): void
   deliver(reply: SharedReply): void
   /** reads nothing from the peer until less waits for the disk */
   hold(): void
+  /** drops what was delivered and is not on its way yet */
+  drop(): void
+  /** the time at which it ends is another one */
+  expires(): void
   /** the session is over; called once */
   ended(): void
 }
 
-/** One session, from its grant to its end, whatever wire protocol carries it. */
-export class ClientSession implements Session {
+/**
+ * One session, from its grant to its end, whatever wire protocol carries it.
+ *
+ * Invariant: without a grant that holds, nothing that comes in reaches the room, and nothing that the room says goes out.
+ */
+export class ClientSession implements Session, Admitted {
   readonly id: number
   readonly #context: RelayContext
   readonly #wire: SessionWire
-  #state: ClientSessionState = { at: 'opening', room: null }
+  #state: ClientSessionState = { at: 'asking' }
+  #document = ''
   /** the last one that waits for its turn */
   #exchange: Exchange | null = null
+  /** how often it was asked for a grant: the last answer counts */
+  #asked = 0
+  /** the last time, nobody could tell */
+  #isUncertain = false
+  #cancelTimer = () => {}
 
   constructor(context: RelayContext, wire: SessionWire) {
     this.id = context.nextSession()
@@ -42,23 +65,75 @@ export class ClientSession implements Session {
     this.#wire = wire
   }
 
+  get document(): string {
+    return this.#document
+  }
+
+  get subject(): string {
+    return this.#grant?.subject ?? ''
+  }
+
+  /** what it may do, as far as it is known */
+  get access(): Access {
+    return this.#grant?.access ?? 'read'
+  }
+
+  /** when it ends, unless it is granted anew: ms since 1970; null: it does not, or is not granted */
+  get expiresAt(): number | null {
+    return this.#grant?.expiresAt ?? null
+  }
+
+  get #grant(): FullGrant | null {
+    return 'grant' in this.#state ? this.#state.grant : null
+  }
+
   /** Decides the grant and joins the room; `opened` or `refused` is delivered, now or later. */
-  async open(request: Open, visitor: Visitor): Promise<void> {
+  async open(request: Open): Promise<void> {
     try {
       assertDocumentName(request.name, this.#context.limits.nameBytesMax)
-      const grant = await this.#context.authorize({ document: request.name, visitor })
-      this.#wire.whenRoom(() => this.#join(request, grant))
+      this.#document = request.name
+      let grant = await this.#ask()
+      while (grant === null && this.#state.at === 'asking') grant = await this.#ask()
+      if (grant === null || this.#state.at !== 'asking') return
+      this.#state = { at: 'opening', grant, room: null }
+      this.#context.gate.admit(this, grant)
+      this.#watch(grant)
+      this.#wire.whenRoom(() => this.#join(request))
     } catch (error) {
       this.fail(error)
     }
   }
 
-  #join(request: Open, grant: Grant): void {
+  /** The connection shows something else from here on: what it may do here is decided anew. */
+  async reauthorize(): Promise<void> {
+    // it has asked with what counts no more, and asks again
+    if (this.#state.at === 'asking') this.#asked++
+    if (this.#state.at === 'asking' || this.#state.at === 'over') return
+    try {
+      const grant = await this.#ask()
+      const before = this.#grant
+      if (grant === null || before === null) return
+      // what it has written and where its cursor is are another's
+      if (grant.subject !== before.subject) {
+        return this.expel(new SynclineError('unauthorized', 'The token is of another subject'))
+      }
+      this.#context.gate.admit(this, grant)
+      this.#adopt(grant)
+    } catch (error) {
+      if (error instanceof SynclineError && error.code === 'authorization_unavailable' && this.expiresAt !== null) {
+        this.#isUncertain = true // what it had holds until it ends
+      } else this.expel(error)
+    }
+  }
+
+  #join(request: Open): void {
     if (this.#state.at !== 'opening') return
+    const { grant } = this.#state
     try {
       const room = this.#context.rooms.open(request.name)
-      this.#state = { at: 'opening', room }
-      room.join(this, { ...grant, echo: this.#wire.echo }, request)
+      this.#state = { at: 'opening', grant, room }
+      const { subject: author, access } = grant
+      room.join(this, { author, access, echo: this.#wire.echo }, request)
     } catch (error) {
       this.fail(error)
     }
@@ -68,9 +143,11 @@ export class ClientSession implements Session {
   receive(request: SessionRequest): void {
     if (request.type === 'close') return this.leave()
     if (request.type === 'open') return this.fail(new SynclineError('protocol_violation', 'It is open already'))
-    if (this.#state.at === 'open' && request.type === 'exchange') return this.#takeExchange(request)
-    if (this.#state.at === 'open') return this.#hand(request, this.#state.room)
-    if (this.#state.at === 'opening') this.fail(new SynclineError('protocol_violation', 'It is not opened yet'))
+    if (this.#state.at === 'over') return
+    if (this.#state.at !== 'open') return this.fail(new SynclineError('protocol_violation', 'It is not opened yet'))
+    if (isOver(this.#state.grant, this.#context.clock.now())) return this.#expire()
+    if (request.type === 'exchange') return this.#takeExchange(request)
+    this.#hand(request, this.#state.room)
   }
 
   #hand(request: Exclude<SessionRequest, Open>, room: LiveRoom): void {
@@ -99,10 +176,17 @@ export class ClientSession implements Session {
     this.leave()
   }
 
+  /** Ends the session since it is not granted any more: it is told why, and nothing that it was to be told before. */
+  expel(error: unknown): void {
+    if (this.#state.at === 'over') return
+    this.#wire.drop()
+    this.fail(error)
+  }
+
   /** Ends the session without a word. */
   leave(): void {
     if (this.#state.at === 'over') return
-    const room = this.#state.room
+    const room = 'room' in this.#state ? this.#state.room : null
     this.ended()
     room?.leave(this)
   }
@@ -112,15 +196,64 @@ export class ClientSession implements Session {
   }
 
   deliver(reply: SharedReply): void {
-    if (this.#state.at === 'over') return
-    const { room } = this.#state
-    if (reply.reply.type === 'opened' && room) this.#state = { at: 'open', room }
+    if (this.#state.at !== 'opening' && this.#state.at !== 'open') return
+    const { grant, room } = this.#state
+    // no timer is as punctual as what the room says; ending it would step the room, which is in the middle of a step
+    if (isOver(grant, this.#context.clock.now())) return queueMicrotask(() => this.#expire())
+    const isOpened = reply.reply.type === 'opened'
+    if (isOpened && room) this.#state = { at: 'open', grant, room }
     this.#wire.deliver(reply)
+    if (isOpened) this.#wire.expires()
   }
 
   ended(): void {
     if (this.#state.at === 'over') return
     this.#state = { at: 'over' }
+    this.#cancelTimer()
+    this.#context.gate.forget(this)
     this.#wire.ended()
+  }
+
+  /** Null where something was asked since: that answer counts. */
+  async #ask(): Promise<FullGrant | null> {
+    const asked = ++this.#asked
+    try {
+      const grant = await this.#context.gate.ask(this.#document, this.#wire.credentials())
+      return asked === this.#asked ? grant : null
+    } catch (error) {
+      if (asked === this.#asked) throw error
+      return null
+    }
+  }
+
+  #adopt(grant: FullGrant): void {
+    if (this.#state.at !== 'opening' && this.#state.at !== 'open') return
+    const { access, expiresAt } = this.#state.grant
+    this.#isUncertain = false
+    this.#state = { ...this.#state, grant }
+    if (grant.expiresAt !== expiresAt) this.#watch(grant)
+    if (grant.access !== access) this.#state.room?.grant(this, grant.access)
+    if (grant.expiresAt !== expiresAt) this.#wire.expires()
+  }
+
+  /** Asks anew before the grant ends, and ends with it. */
+  #watch({ expiresAt }: FullGrant): void {
+    this.#cancelTimer()
+    if (expiresAt === null) return
+    const now = this.#context.clock.now()
+    this.#at(now + renewalShare * (expiresAt - now), () => {
+      this.#at(expiresAt, () => this.#expire())
+      void this.reauthorize()
+    })
+  }
+
+  #at(time: number, call: () => void): void {
+    const waitMs = Math.ceil(time - this.#context.clock.now())
+    if (waitMs <= 0) return call()
+    this.#cancelTimer = this.#context.clock.after(Math.min(waitMs, timerMsMax), () => this.#at(time, call))
+  }
+
+  #expire(): void {
+    this.expel(new SynclineError(this.#isUncertain ? 'authorization_unavailable' : 'token_expired'))
   }
 }

@@ -1,8 +1,8 @@
 import type { Limits } from '@syncline/protocol'
+import type { Gate } from '../auth/gate.js'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import type { Counters } from '../counters.js'
-import type { Authorize } from '../grant.js'
 import type { Logger } from '../logger.js'
 import type { Rooms } from '../rooms/rooms.js'
 
@@ -14,7 +14,7 @@ export interface RelayContext {
   readonly counters: Counters
   readonly rooms: Rooms
   readonly backlog: Backlog
-  readonly authorize: Authorize
+  readonly gate: Gate
   /** a number for a new session, unique within the relay */
   readonly nextSession: () => number
   /** counts and logs an exception that was caught at the edge of a session */

@@ -56,6 +56,12 @@ export class Interleaver {
     return taken
   }
 
+  /** Forgets what waits on a channel. */
+  drop(channel: number): void {
+    this.#bytes -= this.bytesOf(channel)
+    this.#lines.delete(channel)
+  }
+
   clear(): void {
     this.#lines.clear()
     this.#bytes = 0

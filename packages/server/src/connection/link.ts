@@ -101,6 +101,11 @@ export class Link implements Held {
     this.#outbox.push(channel, messages)
   }
 
+  /** Drops what waits on a channel. */
+  drop(channel: number): void {
+    this.#outbox.drop(channel)
+  }
+
   /** Asks the peer's platform for a sign of life. */
   ping(): void {
     if (this.#isOpen) this.#socket.ping()

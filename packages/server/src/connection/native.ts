@@ -15,7 +15,7 @@ import {
   SynclineError,
   unreachable,
 } from '@syncline/protocol'
-import type { Visitor } from '../grant.js'
+import type { Visitor } from '../auth/authorize.js'
 import { ending, SharedReply } from '../rooms/session.js'
 import { version } from '../version.js'
 import { ClientSession } from './clientSession.js'
@@ -44,6 +44,11 @@ export class NativeConnection implements LinkHandler {
   readonly #partBytesMax: number
   readonly #cancelHelloTimeout: () => void
   #isGreeted = false
+  #token: string | null = null
+  /** the sessions are being decided anew */
+  #isReauthorizing = false
+  /** when the first of the sessions ends, as the client was told: ms since 1970 */
+  #toldExpiry: number | null = null
 
   constructor(link: Link, context: RelayContext, visitor: Visitor) {
     this.#link = link
@@ -107,7 +112,9 @@ export class NativeConnection implements LinkHandler {
   #handleConnection(message: ConnectionRequest): void {
     switch (message.type) {
       case 'hello':
-        return this.#greet(message.versions)
+        return this.#greet(message)
+      case 'token':
+        return this.#replaceToken(message.token)
       case 'ping':
         return this.#sendConnection({ type: 'pong' })
       case 'pong':
@@ -117,17 +124,46 @@ export class NativeConnection implements LinkHandler {
     }
   }
 
-  #greet(versions: readonly number[]): void {
+  #greet({ versions, token }: Extract<ConnectionRequest, { type: 'hello' }>): void {
     if (this.#isGreeted) return this.#link.fail(4400, new SynclineError('protocol_violation', 'A second hello'))
     if (!versions.includes(protocolVersion)) {
       const fact = `The relay speaks version ${protocolVersion}`
       return this.#link.fail(4426, new SynclineError('unsupported_version', fact))
     }
     this.#isGreeted = true
+    this.#token = token
     this.#cancelHelloTimeout()
     const { frameBytesMax, updateBytesMax, documentBytesMax } = this.#context.limits
     const limits = { frameBytesMax, updateBytesMax, documentBytesMax }
     this.#sendConnection({ type: 'welcome', version: protocolVersion, limits, agent: `syncline/${version}` })
+  }
+
+  #replaceToken(token: string): void {
+    if (!this.#isGreeted) return this.#link.fail(4400, new SynclineError('protocol_violation', 'No hello came first'))
+    this.#token = token
+    if (!this.#isReauthorizing) void this.#reauthorize()
+  }
+
+  /** One round at a time, and the last token counts: a flood of them costs what it takes to verify them one by one. */
+  async #reauthorize(): Promise<void> {
+    this.#isReauthorizing = true
+    let token: string | null = null
+    while (token !== this.#token && this.#link.isOpen) {
+      token = this.#token
+      await Promise.all([...this.#sessions.values()].map((session) => session.reauthorize()))
+    }
+    this.#isReauthorizing = false
+  }
+
+  /** Tells when the first session ends, where that is not what the client knows. */
+  #tellExpiry(): void {
+    let first: number | null = null
+    for (const { expiresAt } of this.#sessions.values()) {
+      if (expiresAt !== null && (first === null || expiresAt < first)) first = expiresAt
+    }
+    if (first === null || first === this.#toldExpiry) return
+    this.#toldExpiry = first
+    this.#sendConnection({ type: 'expires', expiresMs: Math.max(0, Math.floor(first - this.#context.clock.now())) })
   }
 
   #handleSession(channel: Channel, request: SessionRequest): void {
@@ -144,9 +180,12 @@ export class NativeConnection implements LinkHandler {
   #open(channel: Channel, request: Open): void {
     const session = new ClientSession(this.#context, {
       echo: false,
+      credentials: () => ({ token: this.#token, visitor: this.#visitor }),
       whenRoom: (call) => this.#link.whenRoom(call),
       deliver: (reply) => this.#deliver(channel, reply),
       hold: () => this.#link.hold(),
+      drop: () => this.#link.drop(channel),
+      expires: () => this.#tellExpiry(),
       ended: () => this.#sessions.delete(channel),
     })
     const { connectionDocumentsMax } = this.#context.limits
@@ -154,7 +193,7 @@ export class NativeConnection implements LinkHandler {
       return session.fail(new SynclineError('too_many_documents', `${connectionDocumentsMax} are open`))
     }
     this.#sessions.set(channel, session)
-    session.open(request, this.#visitor).catch((error: unknown) => this.#link.fail(1011, error))
+    session.open(request).catch((error: unknown) => this.#link.fail(1011, error))
   }
 
   /** Queues a reply of a session; all that one turn produces goes out together. */

@@ -93,6 +93,12 @@ export class Outbox implements TurnEnd {
     this.#goOn()
   }
 
+  /** Drops what waits on a channel; where a message was begun, its reader gets no end of it. */
+  drop(channel: number): void {
+    this.#messages.drop(channel)
+    this.#congested.delete(channel)
+  }
+
   /** Drops what the socket was not given yet. */
   clear(): void {
     this.#messages.clear()

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { isErrorCode, SynclineError } from '@syncline/protocol'
+import type { Revocation } from '../auth/authorize.js'
 import { findSocket } from './socket.js'
 
 const answerBytesMax = 16 * 1024 * 1024
@@ -11,6 +12,7 @@ export type ControlRequest =
       readonly path: '/documents/delete' | '/documents/create' | '/documents/compact'
       readonly body: { readonly name: string }
     }
+  | { readonly path: '/revoke'; readonly body: Revocation }
   | { readonly path: '/backup'; readonly body: { readonly directory: string } }
 
 /**

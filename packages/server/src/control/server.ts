@@ -16,7 +16,7 @@ const bodyBytesMax = 64 * 1024
 
 /** What a relay does for the commands of its operator. */
 export interface ControlOptions {
-  readonly relay: Pick<Relay, 'ready' | 'stats' | 'remove' | 'create' | 'compact'>
+  readonly relay: Pick<Relay, 'ready' | 'stats' | 'remove' | 'create' | 'compact' | 'revoke'>
   /** writes a backup of the log that is open now */
   readonly backUp: (directory: string, time: number) => Promise<BackupManifest>
   readonly clock: Clock
@@ -24,6 +24,7 @@ export interface ControlOptions {
 }
 
 const named = z.object({ name: z.string() }).strict()
+const revocation = z.object({ subject: z.string().exactOptional(), document: z.string().exactOptional() }).strict()
 const backupRequest = z.object({ directory: z.string().min(1) }).strict()
 
 /**
@@ -54,6 +55,9 @@ export function createControl({ relay, backUp, clock, logger }: ControlOptions):
     await relay.compact(name)
     return {}
   })
+  app.post('/revoke', async (context) =>
+    context.json({ sessions: await relay.revoke(await bodyOf(context, revocation)) }),
+  )
   app.post('/backup', async (context) => {
     const { directory } = await bodyOf(context, backupRequest)
     const manifest = await backUp(directory, clock.now())

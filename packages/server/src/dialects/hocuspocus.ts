@@ -1,7 +1,8 @@
 import { SynclineError } from '@syncline/protocol'
+import type { Visitor } from '../auth/authorize.js'
+import { tokenIn } from '../auth/bearer.js'
 import type { RelayContext } from '../connection/context.js'
 import type { Link, LinkHandler } from '../connection/link.js'
-import type { Visitor } from '../grant.js'
 import { HocuspocusDocument } from './hocuspocusDocument.js'
 import { decodeHocuspocus, encodeHocuspocus, pingFrame, pongFrame } from './hocuspocusMessages.js'
 
@@ -51,7 +52,7 @@ export class HocuspocusConnection implements LinkHandler {
     const open = this.#documents.get(key)
     if (request?.type === 'token') {
       this.#answersPings ||= request.version !== null
-      if (!open) return this.#open(key)
+      if (!open) return this.#open(key, request.token)
     }
     // what came for a document that was never opened, or is over, is in the step 2 of the next time
     if (open && request) open.document.receive(request)
@@ -98,7 +99,7 @@ export class HocuspocusConnection implements LinkHandler {
     }
   }
 
-  #open(key: string): void {
+  #open(key: string, token: string): void {
     const channel = ++this.#channels
     const deny = (error: SynclineError) => {
       this.#context.counters.refused++
@@ -112,7 +113,9 @@ export class HocuspocusConnection implements LinkHandler {
       {
         key,
         name: key.split('\0', 1)[0]!,
+        credentials: (given) => ({ token: given || tokenIn(this.#visitor), visitor: this.#visitor }),
         send: (messages) => this.#link.send(channel, messages),
+        drop: () => this.#link.drop(channel),
         whenRoom: (call) => this.#link.whenRoom(call),
         hold: () => this.#link.hold(),
         later: (call) => queueMicrotask(() => this.#link.guarded(call)),
@@ -123,7 +126,7 @@ export class HocuspocusConnection implements LinkHandler {
     )
     this.#documents.set(key, { document, channel })
     this.#byChannel.set(channel, document)
-    document.open(this.#visitor)
+    document.open(token)
   }
 
   #forget(key: string, channel: number): void {

@@ -1,8 +1,8 @@
-import type { SessionReply } from '@syncline/protocol'
+import type { ErrorCode, SessionReply } from '@syncline/protocol'
 import { SynclineError, unreachable } from '@syncline/protocol'
+import type { Credentials } from '../auth/authorize.js'
 import { ClientSession } from '../connection/clientSession.js'
 import type { RelayContext } from '../connection/context.js'
-import type { Visitor } from '../grant.js'
 import type { SharedReply } from '../rooms/session.js'
 import { encodeHocuspocus, type HocuspocusReply, type HocuspocusRequest } from './hocuspocusMessages.js'
 import { SavedCount } from './savedCount.js'
@@ -13,10 +13,14 @@ type Ending = Extract<SessionReply, { type: 'refused' | 'closed' }>
 export interface HocuspocusWire {
   readonly key: string
   readonly name: string
+  /** what the connection shows, with a token that came for this document */
+  credentials(token: string): Credentials
   send(messages: readonly Uint8Array[]): void
   whenRoom(call: () => void): void
   /** reads nothing from the provider until less waits for the disk */
   hold(): void
+  /** drops what was sent and is not on its way yet */
+  drop(): void
   /** runs at the end of this turn */
   later(call: () => void): void
   /** the relay ended the session, and it may be opened again */
@@ -27,6 +31,9 @@ export interface HocuspocusWire {
 
 // an update that contains nothing
 const emptyUpdate = Uint8Array.of(0, 0)
+
+const scopes = { read: 'readonly', write: 'read-write' } as const
+const ofAccess: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired', 'forbidden', 'revoked'])
 
 /**
  * One document of an unmodified Hocuspocus provider, from its token to its end.
@@ -43,12 +50,16 @@ export class HocuspocusDocument {
   #state: 'opening' | 'open' | 'over' = 'opening'
   #waiting: { stateVector: Uint8Array | null; awareness: Uint8Array | null } = { stateVector: null, awareness: null }
   #seq = 0
+  #token = ''
 
   constructor(wire: HocuspocusWire, context: RelayContext) {
     this.#wire = wire
     this.#updateBytesMax = context.limits.updateBytesMax
     this.#session = new ClientSession(context, {
       echo: true,
+      credentials: () => wire.credentials(this.#token),
+      drop: () => wire.drop(),
+      expires: () => {},
       whenRoom: (call) => wire.whenRoom(call),
       hold: () => wire.hold(),
       deliver: (reply) => this.#deliver(reply),
@@ -57,11 +68,12 @@ export class HocuspocusDocument {
   }
 
   /** Called once. */
-  open(visitor: Visitor): void {
+  open(token: string): void {
+    this.#token = token
     // a point that no log confirms: the provider's step 1 is the exchange that the room then waits for
     const resume = { epoch: '', position: 0, chain: 0 }
     this.#session
-      .open({ type: 'open', name: this.#wire.name, resume, stateVector: Uint8Array.of(0) }, visitor)
+      .open({ type: 'open', name: this.#wire.name, resume, stateVector: Uint8Array.of(0) })
       .catch((error: unknown) => this.#session.fail(error))
   }
 
@@ -85,7 +97,7 @@ export class HocuspocusDocument {
       case 'awareness':
         return this.#takeAwareness(request.update)
       case 'token':
-        return this.#again()
+        return this.#again(request.token)
       case 'close':
         this.#say({ type: 'closed', reason: 'provider_initiated' })
         return this.#session.leave()
@@ -100,8 +112,12 @@ export class HocuspocusDocument {
   }
 
   /** Another token for what is open, or on its way. */
-  #again(): void {
-    if (this.#state === 'open') this.#say({ type: 'authenticated', scope: 'read-write' })
+  #again(token: string): void {
+    this.#token = token
+    const decided = () => {
+      if (this.#state === 'open') this.#say({ type: 'authenticated', scope: scopes[this.#session.access] })
+    }
+    this.#session.reauthorize().then(decided, (error: unknown) => this.#session.fail(error))
   }
 
   #exchange(stateVector: Uint8Array): void {
@@ -170,6 +186,8 @@ export class HocuspocusDocument {
 
   #close(ending: Ending): void {
     const reason = `${ending.code}: ${ending.reason}`
+    // with another token it may be opened on this socket
+    if (ofAccess.has(ending.code)) return this.#say({ type: 'denied', reason })
     if (ending.retry) return this.#wire.lost(reason)
     this.#say(ending.type === 'refused' ? { type: 'denied', reason } : { type: 'closed', reason })
   }
@@ -184,9 +202,11 @@ export class HocuspocusDocument {
     switch (reply.type) {
       case 'opened':
         return [
-          this.#encode({ type: 'authenticated', scope: reply.access === 'write' ? 'read-write' : 'readonly' }),
+          this.#encode({ type: 'authenticated', scope: scopes[reply.access] }),
           ...(reply.stateVector ? [this.#encode({ type: 'step1', stateVector: reply.stateVector })] : []),
         ]
+      case 'access':
+        return [this.#encode({ type: 'authenticated', scope: scopes[reply.access] })]
       case 'resync':
         return [this.#encode({ type: 'step1', stateVector: reply.stateVector })]
       case 'synced':

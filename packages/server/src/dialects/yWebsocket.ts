@@ -1,9 +1,10 @@
 import type { Ending, ErrorCode, SessionReply } from '@syncline/protocol'
 import { unreachable } from '@syncline/protocol'
+import type { Visitor } from '../auth/authorize.js'
+import { tokenIn } from '../auth/bearer.js'
 import { ClientSession } from '../connection/clientSession.js'
 import type { RelayContext } from '../connection/context.js'
 import type { Link, LinkHandler } from '../connection/link.js'
-import type { Visitor } from '../grant.js'
 import type { SharedReply } from '../rooms/session.js'
 import { decodeYMessage, encodeYMessage, type YMessage } from './yMessages.js'
 
@@ -30,11 +31,15 @@ export class YWebsocketConnection implements LinkHandler {
 
   constructor(link: Link, context: RelayContext, document: string, visitor: Visitor) {
     this.#link = link
+    const token = tokenIn(visitor)
     this.#session = new ClientSession(context, {
       echo: true,
+      credentials: () => ({ token, visitor }),
       whenRoom: (call) => this.#link.whenRoom(call),
       deliver: (reply) => this.#deliver(reply),
       hold: () => link.hold(),
+      drop: () => {}, // closing the link does
+      expires: () => {},
       ended: () => {},
     })
     // the client speaks at once, the room may have to be loaded first
@@ -42,7 +47,7 @@ export class YWebsocketConnection implements LinkHandler {
     // a point that no log confirms: the client's step 1 is the exchange that the room then waits for
     const resume = { epoch: '', position: 0, chain: 0 }
     this.#session
-      .open({ type: 'open', name: document, resume, stateVector: Uint8Array.of(0) }, visitor)
+      .open({ type: 'open', name: document, resume, stateVector: Uint8Array.of(0) })
       .catch((error: unknown) => link.fail(1011, error))
   }
 
@@ -117,11 +122,17 @@ export class YWebsocketConnection implements LinkHandler {
 
 // 4400 to 4499 keep the client from coming back, others do not
 const finalStatuses: { readonly [code in ErrorCode]?: number } = {
+  forbidden: 4403,
+  revoked: 4403,
   read_only: 4403,
   update_too_large: tooLargeStatus,
   document_too_large: tooLargeStatus,
 }
 const retryStatuses: { readonly [code in ErrorCode]?: number } = {
+  // this client reads its parameters again only when the application connects it
+  unauthorized: 4401,
+  token_expired: 4401,
+  authorization_unavailable: 4504,
   shutting_down: 1001,
   internal: 1011,
   storage_failed: 4503,
@@ -144,6 +155,7 @@ function translated(reply: SessionReply): YMessage | null {
     case 'awareness':
       return { type: reply.type, update: reply.update }
     case 'ack':
+    case 'access':
     case 'digest':
     case 'refused':
     case 'closed':

@@ -1,4 +1,5 @@
 import type {
+  Access,
   Append,
   ErrorCode,
   RoomEffect,
@@ -90,6 +91,12 @@ export class LiveRoom implements CommitSource {
       this.#context.fanOut.ask(now, this.#sessions.size)
     }
     this.#input({ type: 'received', session: session.id, request, now }, session)
+  }
+
+  /** What the session may do was decided anew. */
+  grant(session: Session, access: Access): void {
+    if (!this.#sessions.has(session.id)) return
+    this.#input({ type: 'granted', session: session.id, access }, session)
   }
 
   /** The session is over, and is told nothing more. */

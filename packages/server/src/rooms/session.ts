@@ -30,6 +30,9 @@ export class SharedReply {
 }
 
 const temporary: ReadonlySet<ErrorCode> = new Set([
+  'unauthorized', // with another token
+  'token_expired',
+  'authorization_unavailable',
   'storage_failed',
   'shutting_down',
   'internal',

@@ -1,0 +1,127 @@
+import type { Limits } from '@syncline/protocol'
+import { SynclineError } from '@syncline/protocol'
+import type { Clock } from '../clock.js'
+import type { Logger } from '../logger.js'
+import { type Authorize, type Credentials, concerns, type Grant, type Revocation } from './authorize.js'
+import { assertRevocation, type Revocations } from './revocations.js'
+
+// a backend that is down is told of now and then, not with each visitor
+const complaintMs = 10_000
+
+/** Somebody who was let in, and can be turned out. */
+export interface Admitted {
+  readonly document: string
+  readonly subject: string
+  /** nothing comes in or goes out from here on */
+  expel(error: SynclineError): void
+}
+
+/** What a gate works with. */
+export interface GateOptions {
+  readonly authorize: Authorize
+  readonly revocations: Revocations
+  readonly limits: Pick<Limits, 'tokenBytesMax'>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly exception: (error: unknown) => void
+}
+
+/** A grant of which all is known. */
+export type FullGrant = Required<Grant>
+
+/** Who may do what, and who is in. */
+export class Gate {
+  readonly #options: GateOptions
+  readonly #admitted = new Set<Admitted>()
+  #complainedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: GateOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Asks for a grant.
+   *
+   * @throws SynclineError `unauthorized`, `token_expired`, `forbidden`, `revoked`, `authorization_unavailable`, and what
+   *   an embedder's own function throws of that kind
+   */
+  async ask(document: string, { token, visitor }: Credentials): Promise<FullGrant> {
+    const { authorize, revocations, limits, clock } = this.#options
+    if (token !== null && Buffer.byteLength(token) > limits.tokenBytesMax) {
+      throw new SynclineError('unauthorized', `The token is longer than ${limits.tokenBytesMax} bytes`)
+    }
+    const askedAt = clock.now()
+    const grant = await this.#available(async () => {
+      await revocations.load().catch(() => {
+        throw new SynclineError('authorization_unavailable', 'The revocations cannot be read')
+      })
+      return authorize({ document, token, visitor })
+    })
+    const full = { ...grant, issuedAt: grant.issuedAt ?? askedAt }
+    if (revocations.covers(full, document)) throw new SynclineError('revoked')
+    if (isOver(full, clock.now())) throw new SynclineError('token_expired')
+    return full
+  }
+
+  /**
+   * From here on a revocation turns it out.
+   *
+   * @throws SynclineError `revoked` where there was one since it was granted
+   */
+  admit(admitted: Admitted, grant: FullGrant): void {
+    if (this.#options.revocations.covers(grant, admitted.document)) throw new SynclineError('revoked')
+    this.#admitted.add(admitted)
+  }
+
+  forget(admitted: Admitted): void {
+    this.#admitted.delete(admitted)
+  }
+
+  /**
+   * Turns out whom it is about, in this turn, and keeps out what was issued before.
+   *
+   * @returns how many sessions that were
+   * @throws SynclineError `invalid_option`; `storage_failed` where it will not outlive this process
+   */
+  async revoke({ subject, document }: Revocation): Promise<number> {
+    const revocation = {
+      ...(subject === undefined ? {} : { subject }),
+      ...(document === undefined ? {} : { document }),
+    }
+    assertRevocation(revocation)
+    const { authorize, revocations, clock, logger } = this.#options
+    const kept = revocations.add({ ...revocation, time: clock.now() })
+    authorize.revoked?.(revocation)
+    const found = [...this.#admitted].filter((each) => concerns(revocation, each))
+    for (const each of found) each.expel(new SynclineError('revoked'))
+    logger.info({ ...revocation, sessions: found.length }, 'access was revoked')
+    await kept
+    return found.length
+  }
+
+  /** Whatever is wrong, nobody is let in; what is not about the visitor may be better later. */
+  async #available(ask: () => Promise<Grant>): Promise<Grant> {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof SynclineError)) {
+        this.#options.exception(error)
+        throw new SynclineError('authorization_unavailable')
+      }
+      if (error.code === 'authorization_unavailable') this.#complain(error)
+      throw error
+    }
+  }
+
+  #complain(error: SynclineError): void {
+    const now = this.#options.clock.now()
+    if (now < this.#complainedAt + complaintMs) return
+    this.#complainedAt = now
+    this.#options.logger.warn({ error }, 'it cannot be told who may do what: nobody is let in')
+  }
+}
+
+/** True where a grant holds no more. */
+export function isOver({ expiresAt }: Pick<Grant, 'expiresAt'>, now: number): boolean {
+  return expiresAt !== null && now >= expiresAt
+}
