@@ -122,17 +122,29 @@ export class Tab {
   }
 
   /** Opens the document `x` with a store of its own. */
-  async join(options: { online?: boolean; name?: string; adopt?: string } = {}): Promise<void> {
-    const { online = true, name = 'x', adopt } = options
+  async join(
+    options: { online?: boolean; name?: string; adopt?: string; identity?: string; tabs?: boolean } = {},
+  ): Promise<void> {
+    const { online = true, name = 'x', adopt, identity = '', tabs = true } = options
     await this.page.evaluate(
-      async ({ online, name, adopt }) => {
+      async ({ online, name, adopt, identity, tabs }) => {
         const store = tools.indexedDbStore(adopt ? { adopt: () => adopt } : {})
-        globalThis.connection = tools.connect(location.origin, { store, online })
+        globalThis.connection = tools.connect(location.origin, { store, online, identity, tabs })
         globalThis.handle = connection.open(name)
         await handle.loaded
       },
-      { online, name, adopt },
+      { online, name, adopt, identity, tabs },
     )
+  }
+
+  /** True where this tab has the socket for all. */
+  leads(): Promise<boolean> {
+    return this.page.evaluate(async () => {
+      const probe = `probe ${Math.random()}`
+      const { held = [] } = await navigator.locks.request(probe, () => navigator.locks.query())
+      const holderOf = (wanted: (name: string) => boolean) => held.find(({ name }) => wanted(name!))?.clientId
+      return holderOf((name) => name.endsWith(':leader')) === holderOf((name) => name === probe)
+    })
   }
 
   /** Puts text at the end, each character a change. */
@@ -140,6 +152,17 @@ export class Tab {
     return this.page.evaluate((text) => {
       const shared = handle.doc.getText('text')
       for (const character of text) shared.insert(shared.length, character)
+    }, text)
+  }
+
+  /** Like {@link type}, each character in a turn of its own. */
+  typeSlowly(text: string): Promise<void> {
+    return this.page.evaluate(async (text) => {
+      const shared = handle.doc.getText('text')
+      for (const character of text) {
+        shared.insert(shared.length, character)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
     }, text)
   }
 

@@ -195,7 +195,7 @@ describe.skipIf(withoutBrowser)('the local store in a browser', () => {
     await a.page.evaluate(() => connection.erase())
     await b.type('b')
     await until('the other tab to be told', async () => JSON.stringify(await b.status()).includes('store_erased'))
-    expect(await b.text()).toBe('b')
+    expect(await b.text()).toBe('secretb')
     expect(await b.page.evaluate(async () => (await indexedDB.databases()).length)).toBe(0)
   })
 

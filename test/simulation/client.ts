@@ -108,6 +108,8 @@ export class SimReplica {
         return this.others.clear()
       case 'changed':
         return
+      case 'read':
+        return this.#read(this.database!)
       case 'write':
         return this.#write(effect.write)
       default:
@@ -256,7 +258,8 @@ export class SimClient implements End {
   }
 }
 
-function editSomething(doc: Y.Doc, random: Random): void {
+/** One edit of some kind. */
+export function editSomething(doc: Y.Doc, random: Random): void {
   const text = doc.getText('text')
   const map = doc.getMap<unknown>('map')
   const array = doc.getArray<unknown>('array')

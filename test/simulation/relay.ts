@@ -53,6 +53,10 @@ export class SimRelay {
     this.random = random
   }
 
+  get connections(): number {
+    return this.#connections.size
+  }
+
   get alive(): boolean {
     return this.#alive
   }

@@ -26,12 +26,19 @@ export class Time {
 
   /** Runs everything that is due until `end`. */
   runUntil(end: number): void {
-    while (this.#heap.length > 0 && this.#heap[0]!.at <= end) {
-      const item = this.#pop()
-      this.now = item.at
-      item.run()
+    while (this.step(end));
+  }
+
+  /** Runs the next thing that is due until `end`; false where there is none. */
+  step(end: number): boolean {
+    if (this.#heap.length === 0 || this.#heap[0]!.at > end) {
+      this.now = end
+      return false
     }
-    this.now = end
+    const item = this.#pop()
+    this.now = item.at
+    item.run()
+    return true
   }
 
   #pop(): Scheduled {

@@ -6,6 +6,7 @@ import { Disk, loadStored, quietDoc } from './log.js'
 import { Oracle } from './oracle.js'
 import { Random } from './random.js'
 import { newEpoch, SimRelay } from './relay.js'
+import { stateOf } from './state.js'
 import { SimDatabase } from './store.js'
 import { Time } from './time.js'
 
@@ -226,7 +227,7 @@ export class World {
     }
     const stored = this.#disk.stored(document)
     if (stored?.base) {
-      const [compacted, all] = [state(loadStored(stored)), state(doc)]
+      const [compacted, all] = [stateOf(loadStored(stored)), stateOf(doc)]
       if (compacted !== all) throw new Error(`${document}: compaction changed the document:\n${compacted}\n${all}`)
     }
     return doc
@@ -236,7 +237,7 @@ export class World {
 function checkReplica({ name, doc, peer }: SimReplica, fresh: Y.Doc): void {
   if (peer.state.at !== 'live') throw new Error(`${name}: a peer is ${peer.state.at} after the calm`)
   if (peer.pending > 0) throw new Error(`${name}: ${peer.pending} changes are pending after the calm`)
-  const [ours, theirs] = [state(doc), state(fresh)]
+  const [ours, theirs] = [stateOf(doc), stateOf(fresh)]
   if (ours !== theirs) throw new Error(`${name}: a replica differs from the log:\n${ours}\n${theirs}`)
 }
 
@@ -256,7 +257,7 @@ function checkCopy({ name, database, peer }: SimReplica, fresh: Y.Doc, marked: b
     throw new Error(`${name}: the resume point is behind after the calm`)
   const doc = quietDoc()
   for (const row of rows) Y.applyUpdate(doc, row.update)
-  const [ours, theirs] = [state(doc), state(fresh)]
+  const [ours, theirs] = [stateOf(doc), stateOf(fresh)]
   if (ours !== theirs) throw new Error(`${name}: a local copy differs from the log:\n${ours}\n${theirs}`)
 }
 
@@ -269,16 +270,4 @@ function checkAwareness(replicas: readonly SimReplica[]): void {
     const seen = [...replica.others].map(([id, { state }]) => `${id}:${JSON.parse(state ?? '').cursor}`).sort()
     if (seen.join() !== expected.join()) throw new Error(`${replica.name}: sees [${seen}], there are [${expected}]`)
   }
-}
-
-/** State vector, deletes and content, comparable as text. */
-function state(doc: Y.Doc): string {
-  const { structs, ds } = Y.decodeUpdate(Y.encodeStateAsUpdate(doc))
-  const clocks = [...Y.decodeStateVector(Y.encodeStateVector(doc))].sort(([a], [b]) => a - b)
-  const deletes = [...ds.clients]
-    .sort(([a], [b]) => a - b)
-    .map(([client, ranges]) => [client, ranges.map(({ clock, len }) => [clock, len])])
-  const map = Object.entries(doc.getMap('map').toJSON()).sort(([a], [b]) => (a < b ? -1 : 1))
-  const json = [doc.getText('text').toDelta(), map, doc.getArray('array').toJSON()]
-  return JSON.stringify({ clocks, deletes, json, structs: structs.length > 0 })
 }

@@ -13,8 +13,12 @@ const executable = findChromium()
  */
 export const withoutBrowser = executable === null && process.env.SYNCLINE_REQUIRE_BROWSER !== '1'
 
-/** Starts the system's Chromium without a window. Each {@link visit} is a person with a profile of their own. */
-export async function launchBrowser(): Promise<Browser> {
+/**
+ * Starts the system's Chromium without a window. Each {@link visit} is a person with a profile of their own.
+ *
+ * @param args further arguments of the command line
+ */
+export async function launchBrowser(args: readonly string[] = []): Promise<Browser> {
   if (executable === null) throw new Error('no Chromium or Chrome found; SYNCLINE_CHROMIUM can name one')
   return chromium.launch({
     executablePath: executable,
@@ -26,6 +30,7 @@ export async function launchBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...args,
     ],
     // a page that one leaves and comes back to goes on where it was, as it does for everybody
     ignoreDefaultArgs: ['--disable-back-forward-cache'],

@@ -1,7 +1,8 @@
 import { SynclineError, subprotocol } from '@syncline/protocol'
-import { openWebSocket } from '#websocket'
+import { openWebSocket, platformTabs } from '#websocket'
 import { systemClock } from './clock.js'
 import { RelayConnection } from './connection.js'
+import type { TabsPlatform } from './tabs/platform.js'
 import type { Connection, ConnectOptions } from './types.js'
 import { version } from './version.js'
 
@@ -27,9 +28,15 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
     retryMsMax: milliseconds('retryMsMax', options.retryMsMax ?? 10_000),
     silenceMsMax: milliseconds('silenceMsMax', options.silenceMsMax ?? 10_000),
     agent,
+    tabs: tabsPlatform(options.tabs ?? true),
   })
   if (options.online !== false) connection.goOnline()
   return connection
+}
+
+function tabsPlatform(tabs: boolean | TabsPlatform): TabsPlatform | null {
+  if (typeof tabs === 'object') return tabs
+  return tabs ? platformTabs() : null
 }
 
 /** The WebSocket URL of the relay's native protocol. */

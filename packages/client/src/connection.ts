@@ -14,7 +14,11 @@ import { closeCodes, Link, type LinkEnd } from './link.js'
 import { Listeners, report } from './listeners.js'
 import { Offline } from './offline.js'
 import { watchPage } from './page.js'
+import { scopeKey } from './store/state.js'
 import type { Store, StoreScope } from './store/types.js'
+import type { TabsPlatform } from './tabs/platform.js'
+import type { SiblingHost, Siblings } from './tabs/siblings.js'
+import { Tabs } from './tabs/tabs.js'
 import { Tokens } from './tokens.js'
 import type {
   Clock,
@@ -40,6 +44,8 @@ export interface ConnectionConfig {
   readonly silenceMsMax: number
   /** name and version of this client */
   readonly agent: string
+  /** where other tabs are; null: this connection stands alone */
+  readonly tabs: TabsPlatform | null
 }
 
 /** How the connection stands, in full; {@link ConnectionState} is what the application is told. */
@@ -94,6 +100,7 @@ export class RelayConnection implements Connection, DocumentHost {
   readonly #stateListeners = new Listeners<ConnectionState>()
   readonly #offline: Offline
   readonly #scope: StoreScope
+  readonly #tabs: Tabs | null
   readonly #stopWatchingPage: () => void
   readonly #shared = new Map<string, Shared>()
   /** those that are shared, and with a promise those that still send what was pending when they were closed */
@@ -120,6 +127,7 @@ export class RelayConnection implements Connection, DocumentHost {
     this.#tokens = new Tokens(config.token, config.clock, config.random, this.newBackoff())
     this.#scope = { relay: url, identity: config.identity }
     this.#offline = new Offline((name) => this.#openQuietly(name), config.store, this.#scope)
+    this.#tabs = config.tabs && this.#joinTabs(config.tabs)
     this.#stopWatchingPage = watchPage({ woken: () => this.#woken(), left: () => this.#left() })
   }
 
@@ -179,6 +187,7 @@ export class RelayConnection implements Connection, DocumentHost {
     if (this.#state.at === 'refused' || this.#state.at === 'closed') return
     this.#hangUp()
     this.#enter({ at: 'offline', until: 'goOnline' })
+    this.#tabs?.resign()
   }
 
   goOnline(): void {
@@ -199,13 +208,22 @@ export class RelayConnection implements Connection, DocumentHost {
   }
 
   async erase(): Promise<void> {
-    this.goOffline()
-    await this.close()
-    await this.#offline.erase()
+    if (this.#closing === null) {
+      this.#hangUp()
+      this.#enter({ at: 'offline', until: 'goOnline' })
+      this.#closing = this.#close()
+    }
+    await this.#closing
+    try {
+      await this.#offline.erase()
+    } finally {
+      // not before: whoever leads next looks for what was left pending
+      this.#tabs?.close()
+    }
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().finally(() => this.#tabs?.close())
     return this.#closing
   }
 
@@ -251,6 +269,7 @@ export class RelayConnection implements Connection, DocumentHost {
     const ended = document.end()
     this.#documents.set(document, ended)
     await ended
+    if (!document.status.saved) this.#offline.foundMore()
     this.#documents.delete(document)
     for (const [channel, other] of this.#sessions) if (other === document) this.#sessions.delete(channel)
   }
@@ -332,7 +351,8 @@ export class RelayConnection implements Connection, DocumentHost {
 
   #dial(token: string | null): void {
     try {
-      const link = this.#newLink(this.#config.openSocket(), token)
+      const socket = this.#tabs?.openSocket(this.#backoff.failures === 0) ?? this.#config.openSocket()
+      const link = this.#newLink(socket, token)
       this.#enter({ at: 'connecting', link, since: this.clock.now() })
     } catch (error) {
       this.#failed(error)
@@ -374,7 +394,7 @@ export class RelayConnection implements Connection, DocumentHost {
     this.#backoff.succeeded()
     this.#compareLater()
     this.#enter({ at: 'online', link: this.#state.link })
-    this.#offline.sendPending()
+    this.#sendPending()
   }
 
   /** The relay goes; what it still has to acknowledge may come, but not later than it wants to see us again. */
@@ -385,6 +405,7 @@ export class RelayConnection implements Connection, DocumentHost {
 
   #lost(end: LinkEnd): void {
     if (end.code === closeCodes.unsupportedVersion) return this.#turnedAway(end.reason)
+    if (end.code === closeCodes.moved) return this.#connectAtOnce()
     const waits = this.#relayLeaves
     this.#drop()
     if (waits) this.#enter({ at: 'waiting' })
@@ -425,13 +446,47 @@ export class RelayConnection implements Connection, DocumentHost {
     // spread, so that the clients of a relay that restarted don't ask in step for ever
     this.#cancelComparing = this.clock.after(compareMs * (0.5 + this.#config.random()), () => {
       for (const document of this.#documents.keys()) document.compareWithRelay()
+      this.#sendPending()
       this.#compareLater()
     })
+  }
+
+  // Other tabs
+
+  #joinTabs(platform: TabsPlatform): Tabs {
+    const { openSocket, clock, random, silenceMsMax } = this.#config
+    const group = scopeKey(this.#scope)
+    const config = { group, openSocket, clock, random, silenceMsMax, newBackoff: () => this.newBackoff() }
+    return new Tabs(platform, config, {
+      stale: () => this.#reread(),
+      inherited: () => {
+        this.#offline.foundMore()
+        this.#reread()
+        if (this.#state.at === 'online') this.#sendPending()
+      },
+      online: () => {
+        if (this.#state.at === 'waiting' && !this.#relayLeaves) this.#connectAtOnce()
+      },
+    })
+  }
+
+  siblings(name: string, host: SiblingHost): Siblings | null {
+    return this.#tabs?.share(name, host) ?? null
+  }
+
+  #reread(): void {
+    for (const document of this.#documents.keys()) document.reread()
+  }
+
+  /** Of all tabs the leader does it. */
+  #sendPending(): void {
+    if (this.#tabs?.leads !== false) this.#offline.sendPending()
   }
 
   // The page
 
   #woken(): void {
+    this.#tabs?.woken()
     const state = this.#state
     switch (state.at) {
       case 'offline':
@@ -454,10 +509,12 @@ export class RelayConnection implements Connection, DocumentHost {
   /** Hangs up, so that the others see this cursor go at once; the browser would let them wait. */
   #left(): void {
     const { at } = this.#state
-    if (at !== 'waiting' && at !== 'asking' && at !== 'connecting' && at !== 'online') return
     for (const document of this.#documents.keys()) document.endTurn()
-    this.#hangUp()
-    this.#enter({ at: 'offline', until: 'woken' })
+    if (at === 'waiting' || at === 'asking' || at === 'connecting' || at === 'online') {
+      this.#hangUp()
+      this.#enter({ at: 'offline', until: 'woken' })
+    }
+    this.#tabs?.leave()
   }
 
   #enter(state: State): void {

@@ -10,13 +10,16 @@ import {
   SynclineError,
   unreachable,
 } from '@syncline/protocol'
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Backoff } from './backoff.js'
 import { holdCleanUp } from './cleanUp.js'
 import { guarded, Listeners, report } from './listeners.js'
+import { Presence } from './presence.js'
+import { equalStatus } from './status.js'
 import { Storage } from './storage.js'
 import type { DocumentStore } from './store/types.js'
+import type { SiblingHost, Siblings } from './tabs/siblings.js'
 import type { Clock, ConnectionState, DocumentStatus } from './types.js'
 
 /** What a document needs of its connection. */
@@ -24,6 +27,8 @@ export interface DocumentHost {
   readonly state: ConnectionState
   readonly clock: Clock
   newBackoff(): Backoff
+  /** the same document in other tabs; null where there are none */
+  siblings(name: string, host: SiblingHost): Siblings | null
 }
 
 /** Sends on the channel of the present session. */
@@ -31,12 +36,6 @@ export type Send = (request: SessionRequest) => void
 
 /** How long `close` waits for what is pending. */
 const drainMsMax = 10_000
-
-/**
- * The clock of the last Awareness of a Y.Doc that was closed: the next one has the same client id, and peers ignore
- * it until its clock is higher.
- */
-const awarenessClocks = new WeakMap<Y.Doc, number>()
 
 /**
  * One document of a connection, shared by the handles of its name: a Y.Doc, its awareness and the Peer between them,
@@ -59,6 +58,8 @@ export class SharedDocument {
   readonly #host: DocumentHost
   readonly #peer: Peer
   readonly #storage: Storage | null
+  readonly #presence: Presence
+  readonly #siblings: Siblings | null
   readonly #ownsDoc: boolean
   readonly #endCleanUpHold: () => void
   #send: Send | null = null
@@ -87,8 +88,15 @@ export class SharedDocument {
       stateVector: () => Y.encodeStateVector(this.doc),
       difference: (stateVector) => Y.encodeStateAsUpdate(this.doc, stateVector),
     })
-    this.awareness = new Awareness(this.doc)
-    this.#continueClock()
+    this.#presence = new Presence(this.doc, {
+      changed: () => {
+        this.#awarenessChanged = true
+        this.#changed()
+      },
+      send: () => this.#sendAwareness(),
+    })
+    this.awareness = this.#presence.awareness
+    this.#siblings = host.siblings(name, this.#asSibling())
     if (!store) this.#loaded(null)
     this.#status = this.#told = this.#statusNow()
     this.loaded = this.#until(
@@ -100,7 +108,6 @@ export class SharedDocument {
     this.synced.catch(() => undefined)
     this.#endCleanUpHold = holdCleanUp(this.doc, this.#peer, this)
     this.doc.on('update', this.#onUpdate)
-    this.awareness.on('update', this.#onAwareness)
     this.#adoptContent()
   }
 
@@ -119,6 +126,12 @@ export class SharedDocument {
   /** Reads the local copy, where there is a store. Called once. */
   read(): void {
     void this.#storage?.read()
+  }
+
+  /** Reads what other tabs have written, and asks those that are there. */
+  reread(): void {
+    this.#step({ type: 'reread' })
+    this.#siblings?.askAgain()
   }
 
   /** A link is open and this document has a channel on it. */
@@ -170,7 +183,7 @@ export class SharedDocument {
       // with the content in, it was an observer of the application that threw
       report(error)
     } finally {
-      this.#followClientId()
+      this.#presence.followClientId()
     }
   }
 
@@ -183,7 +196,8 @@ export class SharedDocument {
   }
 
   compareWithRelay(): void {
-    this.#step({ type: 'digestDue' })
+    // what another tab has typed, and the relay may not have yet, is in this replica
+    if (!this.#siblings?.isAhead) this.#step({ type: 'digestDue' })
   }
 
   /** The state of the connection changed. */
@@ -202,6 +216,7 @@ export class SharedDocument {
       this.#awarenessChanged = false
       guarded(() => this.#sendAwareness())
     }
+    this.#siblings?.changed()
     this.#tell()
   }
 
@@ -234,11 +249,12 @@ export class SharedDocument {
     this.#endCleanUpHold()
     this.doc.off('update', this.#onUpdate)
     this.endTurn()
-    guarded(() => this.#forgetOthers())
-    guarded(() => this.awareness.destroy())
+    this.#presence.forgetOthers()
+    this.#presence.destroy()
     this.endTurn()
-    awarenessClocks.set(this.doc, this.awareness.meta.get(this.awareness.clientID)?.clock ?? 0)
+    this.#presence.end()
     await this.#drained()
+    this.#siblings?.close()
     this.backoff.cancel()
     this.#step({ type: 'close' })
     this.#send = null
@@ -311,6 +327,8 @@ export class SharedDocument {
     switch (effect.type) {
       case 'send':
         return this.#send?.(effect.request)
+      case 'read':
+        return this.read()
       case 'write':
         void this.#storage?.write(effect.write)
         return
@@ -318,12 +336,11 @@ export class SharedDocument {
         this.#arrived.push(effect.update)
         return
       case 'applyAwareness':
-        return guarded(() => applyAwarenessUpdate(this.awareness, effect.update, this))
+        return this.#presence.apply(effect.update)
       case 'announceAwareness':
-        // setting it again raises its clock
-        return guarded(() => this.awareness.setLocalState(this.awareness.getLocalState()))
+        return this.#presence.announce()
       case 'forgetAwareness':
-        return guarded(() => this.#forgetOthers())
+        return this.#presence.forgetOthers(this.#siblings?.clients)
       case 'changed':
         return this.#changed()
       default:
@@ -345,14 +362,16 @@ export class SharedDocument {
   #loaded(copy: LocalCopy | null): void {
     this.#isRead = true
     this.#stored({ type: 'loaded', copy: copy && this.#integrateCopy(copy) })
+    this.#siblings?.loaded()
   }
 
   /** What was stored, with the rows that could not be read left empty: then nobody knows how far it goes. */
   #integrateCopy(copy: LocalCopy): LocalCopy {
-    if (copy.rows.length === 0) return copy
+    const news = copy.rows.filter((row) => !this.#peer.knows(row.id))
+    if (news.length === 0) return copy
     this.settle()
     try {
-      this.#integrate(copy.rows.map((row) => row.update))
+      this.#integrate(news.map((row) => row.update))
       return copy
     } catch (error) {
       this.#storage?.damaged(String(error))
@@ -378,52 +397,46 @@ export class SharedDocument {
   readonly #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
     guarded(() => {
       if (origin === this && !hasOwnChanges(transaction, this.#appliedAs)) return
-      this.#edited = true
-      this.#step({ type: 'edited', update })
-      this.#changed()
+      this.#siblings?.adopt()
+      this.#edit(update)
+      this.#siblings?.edited(update)
     })
   }
 
-  readonly #onAwareness = ({ added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>): void => {
-    // what others are is theirs to say, except that a peer that took us for gone is told otherwise
-    if (![added, updated, removed].some((clients) => clients.includes(this.awareness.clientID))) return
-    this.#awarenessChanged = true
+  #edit(update: Uint8Array): void {
+    this.#edited = true
+    this.#step({ type: 'edited', update })
     this.#changed()
   }
 
   #sendAwareness(): void {
-    const update = encodeAwarenessUpdate(this.awareness, [this.awareness.clientID])
+    const { update } = this.#presence
     this.#step({ type: 'awareness', update })
+    this.#siblings?.present({ client: this.awareness.clientID, update })
   }
 
-  /** Their clocks are forgotten too: a peer that was there all the time comes back with the one that it had. */
-  #forgetOthers(): void {
-    const others = [...this.awareness.meta.keys()].filter((client) => client !== this.awareness.clientID)
-    removeAwarenessStates(this.awareness, others, this)
-    for (const client of others) this.awareness.meta.delete(client)
-  }
-
-  #continueClock(): void {
-    const clock = awarenessClocks.get(this.doc)
-    if (clock !== undefined) this.awareness.meta.set(this.awareness.clientID, { clock, lastUpdated: Date.now() })
+  #asSibling(): SiblingHost {
+    return {
+      stateVector: () => Y.encodeStateVector(this.doc),
+      difference: (stateVector) => Y.encodeStateAsUpdate(this.doc, stateVector),
+      apply: (update) => this.#integrate([update]),
+      adopt: (update) => this.#edit(update),
+      progress: () => {
+        const { edits, kept, saved } = this.#peer
+        return { edits, saved, settled: Math.max(kept, saved) }
+      },
+      presence: () => ({ client: this.awareness.clientID, update: this.#presence.update }),
+      applyPresence: ({ update }) => this.#presence.apply(update),
+      removePresence: (clients) => this.#presence.forget(clients),
+    }
   }
 
   /** What the application's Y.Doc held before it was opened counts as an edit: nobody knows whether the relay has it. */
   #adoptContent(): void {
     const update = Y.encodeStateAsUpdate(this.doc)
-    if (update.length > emptyUpdate.length) this.#peer.step({ type: 'edited', update })
-  }
-
-  /** Yjs takes a new client id where another replica uses the same one: the cursor goes with it. */
-  #followClientId(): void {
-    if (this.doc.clientID === this.awareness.clientID) return
-    guarded(() => {
-      const state = this.awareness.getLocalState()
-      this.awareness.setLocalState(null)
-      this.#sendAwareness()
-      this.awareness.clientID = this.doc.clientID
-      this.awareness.setLocalState(state)
-    })
+    if (update.length <= emptyUpdate.length) return
+    this.#peer.step({ type: 'edited', update })
+    this.#siblings?.edited(update)
   }
 
   #changed(): void {
@@ -479,17 +492,4 @@ function refusal({ code, reason }: { readonly code: ErrorCode; readonly reason: 
   const error = new SynclineError(code)
   if (reason !== '') error.message = reason
   return error
-}
-
-function equalStatus(a: DocumentStatus, b: DocumentStatus): boolean {
-  return (
-    a.connection === b.connection &&
-    a.synced === b.synced &&
-    a.pending === b.pending &&
-    a.unkept === b.unkept &&
-    a.storage === b.storage &&
-    a.access === b.access &&
-    a.error?.code === b.error?.code &&
-    a.error?.reason === b.error?.reason
-  )
 }

@@ -17,6 +17,7 @@ export {
 export { connect } from './connect.js'
 export { memoryStore } from './store/memory.js'
 export type { DocumentStore, Store, StoreScope } from './store/types.js'
+export type { TabChannel, TabLockOptions, TabLocks, TabsPlatform } from './tabs/platform.js'
 export type {
   Clock,
   Connection,

@@ -13,6 +13,7 @@ import {
   type WelcomeLimits,
 } from '@syncline/protocol'
 import { guarded, report } from './listeners.js'
+import { Pulse } from './pulse.js'
 import type { Clock, WebSocketLike } from './types.js'
 
 /** How a link ended: the close code of the WebSocket, or one of ours. */
@@ -45,16 +46,16 @@ export interface LinkEvents {
 }
 
 /** Close codes of ours; others come from the relay, see PROTOCOL.md. */
-export const closeCodes = { done: 1000, silent: 4000, malformed: 4400, unsupportedVersion: 4426 } as const
-
-/** How long the relay has to answer a `ping`. */
-const answerMsMax = 5_000
-
-/** A timer that comes later than this says that the page was frozen, not that the relay was silent. */
-const lateMsMax = 1_000
-
-/** An uplink this slow (256 kbit/s) is waited for: an answer can't come before what was sent has arrived. */
-const uplinkBytesPerMs = 32
+export const closeCodes = {
+  done: 1000,
+  silent: 4000,
+  /** the tab that had the socket gave it up: another one has it, or will */
+  moved: 4001,
+  /** this tab took nothing for too long */
+  slow: 4002,
+  malformed: 4400,
+  unsupportedVersion: 4426,
+} as const
 
 /** Parts of large updates: on a slow link each is a sign of life, which a part of 1 MiB would not be for 30 s. */
 const partBytesMax = 64 * 1024
@@ -74,34 +75,26 @@ const partBytesKeptMax = 1024 * 1024 * 1024
  */
 export class Link {
   readonly #socket: WebSocketLike
-  readonly #clock: Clock
-  readonly #silenceMsMax: number
   readonly #events: LinkEvents
+  readonly #pulse: Pulse
   // adjusted by `welcome`; the reader looks at it with each part
   readonly #readerLimits = { ...defaultLimits }
   readonly #reader = new RelayMessageReader(this.#readerLimits)
   #state: 'opening' | 'open' | 'ended' = 'opening'
   #outbox: Uint8Array[] = []
   #partBytesMax = partBytesMax
-  #heardAt: number
-  /** when all that was sent has arrived, were the uplink slow */
-  #arrivedAt: number
-  #cancelTimer: () => void = () => undefined
 
   constructor(socket: WebSocketLike, clock: Clock, silenceMsMax: number, greeting: Greeting, events: LinkEvents) {
     this.#socket = socket
-    this.#clock = clock
-    this.#silenceMsMax = silenceMsMax
     this.#events = events
-    this.#heardAt = clock.now()
-    this.#arrivedAt = this.#heardAt
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => this.#opened(greeting)
     socket.onmessage = (event: { readonly data: unknown }) => this.#received(event.data)
     socket.onclose = (event: { readonly code: number; readonly reason: string }) => this.#ended(event)
     // a close follows; `ws` throws where nobody listens
     socket.onerror = () => undefined
-    this.#watch()
+    const silent = () => this.#fail({ code: closeCodes.silent, reason: 'No answer' })
+    this.#pulse = new Pulse(clock, silenceMsMax, () => this.send({ type: 'ping' }), silent)
   }
 
   /** The socket is open: what is sent goes out behind `hello`. */
@@ -122,7 +115,7 @@ export class Link {
     const frames = packFrames(this.#outbox, this.#partBytesMax)
     this.#outbox = []
     for (const frame of frames) {
-      this.#arrivedAt = Math.max(this.#arrivedAt, this.#clock.now()) + frame.length / uplinkBytesPerMs
+      this.#pulse.sent(frame.length)
       // frames are made here, over buffers that nobody shares
       this.#socket.send(frame as Uint8Array<ArrayBuffer>)
     }
@@ -130,7 +123,7 @@ export class Link {
 
   /** Asks for a sign of life now, where none came within the last second: the network may be another one. */
   probe(): void {
-    if (this.#state === 'open' && this.#clock.now() - this.#heardAt > 1_000) this.#ask(true)
+    if (this.#state === 'open') this.#pulse.probe()
   }
 
   /** Sends what is queued and ends, without a further event. */
@@ -138,7 +131,7 @@ export class Link {
     if (this.#state === 'ended') return
     this.flush()
     this.#state = 'ended'
-    this.#cancelTimer()
+    this.#pulse.stop()
     this.#socket.onopen = null
     this.#socket.onmessage = null
     this.#socket.onclose = null
@@ -147,13 +140,13 @@ export class Link {
 
   #opened(greeting: Greeting): void {
     this.#state = 'open'
-    this.#heard()
+    this.#pulse.heard()
     this.send({ type: 'hello', versions: [protocolVersion], ...greeting })
     this.#events.opened()
   }
 
   #received(data: unknown): void {
-    this.#heard()
+    this.#pulse.heard()
     if (!(data instanceof ArrayBuffer)) return this.#fail({ code: closeCodes.malformed, reason: 'A text frame' })
     for (const read of this.#reader.read(new Uint8Array(data))) {
       if (read.ok) this.#handle(read.message)
@@ -204,36 +197,6 @@ export class Link {
     return this.#state === 'ended'
   }
 
-  #heard(): void {
-    this.#heardAt = this.#clock.now()
-  }
-
-  /** Waits until there has been silence for too long. */
-  #watch(): void {
-    this.#cancelTimer()
-    const waitMs = this.#heardAt + this.#silenceMsMax - this.#clock.now()
-    this.#cancelTimer = this.#clock.after(Math.max(0, waitMs), () => {
-      if (this.#clock.now() - this.#heardAt < this.#silenceMsMax) this.#watch()
-      else this.#ask(true)
-    })
-  }
-
-  /**
-   * Sends a ping and waits for anything at all. A page that was frozen meanwhile finds its timer due before it has
-   * read what came in: it asks once more. Only once, since timers of hidden pages are always late.
-   */
-  #ask(again: boolean): void {
-    this.#cancelTimer()
-    this.send({ type: 'ping' })
-    const askedAt = this.#clock.now()
-    const dueAt = Math.max(askedAt, this.#arrivedAt) + answerMsMax
-    this.#cancelTimer = this.#clock.after(dueAt - askedAt, () => {
-      if (this.#heardAt >= askedAt) this.#watch()
-      else if (again && this.#clock.now() > dueAt + lateMsMax) this.#ask(false)
-      else this.#fail({ code: closeCodes.silent, reason: 'No answer' })
-    })
-  }
-
   #fail(end: LinkEnd): void {
     this.close(end)
     guarded(() => this.#events.ended(end))
@@ -241,7 +204,7 @@ export class Link {
 
   #ended(end: LinkEnd): void {
     this.#state = 'ended'
-    this.#cancelTimer()
+    this.#pulse.stop()
     this.#events.ended({ code: end.code, reason: end.reason })
   }
 }

@@ -1,6 +1,6 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Store, StoreScope } from './store/types.js'
-import type { DocumentHandle } from './types.js'
+import type { DocumentHandle, DocumentStatus } from './types.js'
 
 /** Documents that are brought up to date at once behind the page. */
 const atOnceMax = 4
@@ -37,18 +37,26 @@ export class Offline {
     if (errors.length > 0) throw errors[0]
   }
 
-  /** Sends what tabs that are gone have left pending. Done once: what this page leaves is open in it. */
+  /** There may be something new that nobody has open: it is sent when `sendPending` is called next. */
+  foundMore(): void {
+    this.#sending = null
+  }
+
+  /** Sends what tabs that are gone have left pending. Done once, until there may be more. */
   sendPending(): void {
-    this.#sending ??= this.#sendPending().catch(() => {
-      // the next time that the relay is there
-      this.#sending = null
-    })
+    this.#sending ??= this.#sendPending().catch(() => this.foundMore())
   }
 
   async #sendPending(): Promise<void> {
     const names = (await this.#store?.pending(this.#scope)) ?? []
-    // what the relay refuses stays pending: whoever opens the document is told
-    await eachOf(names, (name) => this.#briefly(name, (handle) => handle.saved()).catch(() => undefined))
+    let isMarked = true
+    await eachOf(names, async (name) => {
+      // what the relay refuses stays pending: whoever opens the document is told
+      const { storage } = await this.#briefly(name, (handle) => handle.saved().catch(() => undefined))
+      isMarked &&= storage === 'ok'
+    })
+    // where the store could not write that it is saved, it is sent once more
+    if (!isMarked) this.foundMore()
   }
 
   async forget(name: string): Promise<void> {
@@ -59,7 +67,8 @@ export class Offline {
     await this.#store?.erase(this.#scope.identity)
   }
 
-  async #briefly(name: string, use: (handle: DocumentHandle) => Promise<void>): Promise<void> {
+  /** The result is what the status was in the end. */
+  async #briefly(name: string, use: (handle: DocumentHandle) => Promise<void>): Promise<DocumentStatus> {
     const handle = this.#open(name)
     try {
       await handle.loaded
@@ -67,6 +76,7 @@ export class Offline {
     } finally {
       await handle.close()
     }
+    return handle.status
   }
 }
 

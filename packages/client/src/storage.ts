@@ -38,7 +38,7 @@ export class Storage {
     return this.#status
   }
 
-  /** Reads the copy. Where that takes too long, the document goes on without, and gets it when it comes. */
+  /** Reads the copy, also again. Where that takes too long, the document goes on without, and gets it when it comes. */
   async read(): Promise<void> {
     let late = false
     const cancel = this.#clock.after(readMsMax, () => {
@@ -53,9 +53,9 @@ export class Storage {
       this.#events.loaded(copy)
     } catch (error) {
       if (this.#closed) return
-      this.#failed(error)
+      const { code } = this.#failed(error)
       if (!late) this.#events.loaded(null)
-      this.#backoff.retry(() => void this.read())
+      if (code !== 'store_erased') this.#backoff.retry(() => void this.read())
     } finally {
       cancel()
     }

@@ -2,6 +2,7 @@ import type { Access, ErrorCode } from '@syncline/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Store } from './store/types.js'
+import type { TabsPlatform } from './tabs/platform.js'
 
 /** The part of a WebSocket that Syncline uses: browsers have it, and `ws` for Node. */
 export interface WebSocketLike {
@@ -42,6 +43,12 @@ export interface ConnectOptions {
    * those of one. Default ''.
    */
   readonly identity?: string
+  /**
+   * Whether the tabs of one origin, relay and identity share one WebSocket, and edits go from tab to tab directly. Default
+   * true, where the browser has Web Locks and BroadcastChannel; each tab stands alone elsewhere, and in Node. Tests give
+   * a platform of their own.
+   */
+  readonly tabs?: boolean | TabsPlatform
   /** makes the socket; default: the platform's WebSocket, and `ws` in Node */
   readonly webSocket?: (url: string, protocols: string[]) => WebSocketLike
   /** default: the platform's timers */
@@ -151,7 +158,7 @@ export interface DocumentHandle {
   close(): Promise<void>
 }
 
-/** One WebSocket to a relay, for any number of documents. */
+/** One WebSocket to a relay, for any number of documents and for all tabs of a browser. */
 export interface Connection {
   /** of the WebSocket */
   readonly url: string
@@ -165,7 +172,10 @@ export interface Connection {
   open(name: string, options?: OpenOptions): DocumentHandle
   /** calls back with each new state; the result stops it */
   on(event: 'state', listener: (state: ConnectionState) => void): () => void
-  /** drops the socket and stays offline until `goOnline()`; edits wait on this device */
+  /**
+   * Ends the sessions of this tab and stays offline until `goOnline()`; edits wait on this device, and other tabs that
+   * show the document see them. Other tabs stay online.
+   */
   goOffline(): void
   /** connects now, also where an attempt would follow later by itself */
   goOnline(): void

@@ -149,6 +149,7 @@ class LevelDocument implements DocumentStore {
 
   async read(): Promise<LocalCopy> {
     return this.#store.run(async (database) => {
+      this.#assertNotErased()
       this.#incarnation = this.#store.incarnation
       const head = await database.get(`s/${this.#key}`)
       const entries = await database.iterator(rowsOf(this.#key)).all()
@@ -161,7 +162,7 @@ class LevelDocument implements DocumentStore {
 
   async write(write: CopyWrite): Promise<RowId[]> {
     return this.#store.run(async (database) => {
-      if (this.#store.removalsOf(this.#key) !== this.#removals) throw new SynclineError('store_erased')
+      this.#assertNotErased()
       if (this.#store.incarnation !== this.#incarnation) throw new SynclineError('store_lost')
       const { state, nextId } = parse(await database.get(`s/${this.#key}`)) ?? {
         state: newState(this.#scope),
@@ -180,6 +181,10 @@ class LevelDocument implements DocumentStore {
 
   async close(): Promise<void> {
     await this.#store.run(async () => undefined).catch(() => undefined)
+  }
+
+  #assertNotErased(): void {
+    if (this.#store.removalsOf(this.#key) !== this.#removals) throw new SynclineError('store_erased')
   }
 
   #rowKey(id: RowId): string {

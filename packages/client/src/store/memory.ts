@@ -69,6 +69,7 @@ class MemoryDocument implements DocumentStore {
   }
 
   async read(): Promise<LocalCopy> {
+    if (this.#copy?.erased) throw new SynclineError('store_erased')
     this.#copy = this.#find()
     return copyOf(
       this.#copy.state,

@@ -28,7 +28,10 @@ export interface Store {
 
 /** The local copy of one document. */
 export interface DocumentStore {
-  /** Everything that is kept. After a write that was rejected with `store_lost` it is read again. */
+  /**
+   * Everything that is kept. It is read again after a write that was rejected with `store_lost`, and where other tabs may
+   * have written; a copy that was removed on purpose meanwhile rejects with `store_erased`.
+   */
   read(): Promise<LocalCopy>
   /**
    * Writes all or nothing, and resolves with the ids of the rows it appended, in order. Rows that are not saved are on

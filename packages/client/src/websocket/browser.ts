@@ -4,3 +4,5 @@ import type { WebSocketLike } from '../types.js'
 export function openWebSocket(url: string, protocols: string[]): WebSocketLike {
   return new WebSocket(url, protocols)
 }
+
+export { browserTabs as platformTabs } from '../tabs/platform.js'

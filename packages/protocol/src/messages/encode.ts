@@ -1,6 +1,7 @@
 import * as encoding from 'lib0/encoding'
 import { joinBytes } from '../bytes.js'
 import { unreachable } from '../unreachable.js'
+import { writeEnvelope } from './envelope.js'
 import type { Channel, ClientMessage, RelayMessage, SessionReply, SessionRequest } from './types.js'
 import { connectionChannel, messageTypes, writeEnding, writeHead, writePoint } from './wire.js'
 
@@ -177,16 +178,9 @@ function frameBody(channel: Channel, body: Uint8Array, frameBytesMax: number): U
 }
 
 function envelope(channel: Channel, body: Uint8Array, partType?: number): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, varUintBytes(channel) + (partType === undefined ? 0 : 1) + body.length)
-  encoding.writeVarUint(encoder, channel)
-  if (partType !== undefined) encoding.writeUint8(encoder, partType)
-  encoding.writeUint8Array(encoder, body)
-  return encoding.toUint8Array(encoder)
-}
-
-function varUintBytes(value: number): number {
-  let bytes = 1
-  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) bytes++
-  return bytes
+  if (partType === undefined) return writeEnvelope({ channel, body })
+  const part = new Uint8Array(1 + body.length)
+  part[0] = partType
+  part.set(body, 1)
+  return writeEnvelope({ channel, body: part })
 }

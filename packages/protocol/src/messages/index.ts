@@ -1,4 +1,5 @@
 export * from './decode.js'
 export { encodeClientMessage, encodeRelayMessage, packFrames } from './encode.js'
+export { bodyTypes, type Envelope, readEnvelopes, writeEnvelope } from './envelope.js'
 export * from './types.js'
 export * from './version.js'

@@ -48,7 +48,9 @@ const scan = new Scan()
  * content is in the replica are removed, and in the transaction that writes what takes their place.
  */
 export class CopyQueue {
-  #at: 'unread' | 'none' | 'ready' | 'writing' | 'failed' = 'unread'
+  #at: 'unread' | 'none' | 'ready' | 'writing' | 'rereading' | 'failed' = 'unread'
+  /** somebody else may have written to it since it was read */
+  #isStale = false
   #flight: Flight | null = null
   #waiting: Item[] = []
   /** the rows that this replica knows, with what they weigh */
@@ -83,12 +85,32 @@ export class CopyQueue {
 
   /** the copy is being read or written */
   get busy(): boolean {
-    return this.#at === 'unread' || this.#at === 'writing'
+    return this.#at === 'unread' || this.#at === 'writing' || this.#at === 'rereading'
+  }
+
+  /** The row is in the replica. */
+  knows(row: RowId): boolean {
+    return this.#rows.has(row)
+  }
+
+  /** Others may have written to the copy: it is to be read again, if it was read at all. True where that can begin now. */
+  reread(): boolean {
+    this.#isStale = this.#at !== 'unread' && this.#at !== 'none'
+    return this.#at === 'ready'
+  }
+
+  /** True where the copy is to be read again now; nothing is written before that is done. */
+  beginReading(): boolean {
+    if (!this.#isStale || this.#at !== 'ready') return false
+    this.#isStale = false
+    this.#at = 'rereading'
+    return true
   }
 
   /** There is no copy, or it is lost: nothing is gathered for it until one is attached. */
   forgo(): void {
     this.#at = 'none'
+    this.#isStale = false
     this.#flight = this.#pack = this.#resume = null
     this.#waiting = []
     this.#rows.clear()
@@ -101,6 +123,7 @@ export class CopyQueue {
   /** The copy was read, and its content is in the replica. Its rows that are not saved are edits from here on. */
   attach(copy: LocalCopy, outbox: Outbox): void {
     if (this.#at === 'none') return this.#attachLate(copy, outbox)
+    if (this.#at === 'rereading') return this.#attachNews(copy, outbox)
     for (const { id, update, changes, saved } of copy.rows) {
       this.#addRow(id, update)
       if (saved) continue
@@ -113,6 +136,21 @@ export class CopyQueue {
     this.#at = 'ready'
     if (this.#waiting.length === 0) this.#kept = outbox.edits
     if (this.#isHeavy && this.#unmarked.size > 0) this.#pack = packSaved(copy)
+  }
+
+  /** What others wrote is in the replica now. Where nobody has called it saved, it is for this replica to send. */
+  #attachNews(copy: LocalCopy, outbox: Outbox): void {
+    const current = this.#epoch === null || this.#epoch === copy.epoch
+    for (const { id, update, changes, saved } of copy.rows) {
+      if (this.#rows.has(id)) continue
+      this.#addRow(id, update)
+      if (saved && current) continue
+      this.#unmarked.add(id)
+      outbox.add(update, changes, id)
+    }
+    this.#resume = copy.resume
+    if (this.#waiting.length === 0) this.#kept = outbox.edits
+    this.#at = 'ready'
   }
 
   /** While there was no copy, nothing was gathered: it gets the whole state. */

@@ -2,7 +2,7 @@ import type { LogPoint } from '../log/port.js'
 import type { Access, SessionReply } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
 import { emptyStateVector, hashStateVector } from '../updates/index.js'
-import type { LocalCopy } from './copy.js'
+import type { LocalCopy, RowId } from './copy.js'
 import { CopyQueue, packBytesMin } from './copyQueue.js'
 import { Outbox } from './outbox.js'
 import type { PeerEffect, PeerInput, PeerState, PeerView, Replica } from './types.js'
@@ -68,6 +68,10 @@ export class Peer implements PeerView {
     return this.#copy.busy
   }
 
+  knows(row: RowId): boolean {
+    return this.#copy.knows(row)
+  }
+
   step(input: PeerInput): PeerEffect[] {
     this.#handle(input)
     // what was edited waits for the end of its turn
@@ -88,6 +92,8 @@ export class Peer implements PeerView {
         if (input.lost) this.#copy.forgo()
         else this.#copy.failed()
         return this.#changed()
+      case 'reread':
+        return this.#reread()
       case 'retryWrite':
         return this.#copy.retry()
       case 'connected':
@@ -128,10 +134,15 @@ export class Peer implements PeerView {
     else this.#copy.forgo()
     if (this.#state.at !== 'loading') return copy ? this.#flush() : undefined
     const { connected } = this.#state
-    this.#resume = copy?.resume ?? null
+    this.#resume = furthest(this.#resume, copy?.resume ?? null)
     this.#epoch = copy?.epoch ?? ''
     this.#enter({ at: 'offline' })
     if (connected) this.#open()
+  }
+
+  #reread(): void {
+    if (this.#ended || !this.#copy.reread()) return
+    if (this.#state.at === 'offline') this.#enter({ at: 'loading', connected: false })
   }
 
   #connected(): void {
@@ -255,6 +266,7 @@ export class Peer implements PeerView {
 
   #write(): void {
     if (this.#state.at === 'closed') return
+    if (this.#copy.beginReading()) return void this.#effects.push({ type: 'read' })
     const write = this.#copy.next(this.#outbox, this.#replica, this.#resume)
     if (write) this.#effects.push({ type: 'write', write })
   }
@@ -293,4 +305,10 @@ export class Peer implements PeerView {
   #changed(): void {
     this.#effects.push({ type: 'changed' })
   }
+}
+
+/** Of two points up to which everything is here: they differ where other tabs have followed the relay. */
+function furthest(ours: LogPoint | null, theirs: LogPoint | null): LogPoint | null {
+  if (ours === null || theirs === null) return ours ?? theirs
+  return theirs.epoch === ours.epoch && theirs.position > ours.position ? theirs : ours
 }

@@ -39,6 +39,8 @@ export type PeerInput =
   | { readonly type: 'written'; readonly rows: readonly RowId[] }
   /** it is not; where the copy is `lost`, `loaded` tells when there is another one */
   | { readonly type: 'writeFailed'; readonly lost: boolean }
+  /** others may have written to the local copy: what of it is not here is wanted, and opens nothing before where offline */
+  | { readonly type: 'reread' }
   /** the store that could not write is worth another try */
   | { readonly type: 'retryWrite' }
   /** the connection is welcomed */
@@ -62,6 +64,8 @@ export type PeerEffect =
   | { readonly type: 'send'; readonly request: SessionRequest }
   /** to the local copy; there is no other one before the answer: `written` or `writeFailed` */
   | { readonly type: 'write'; readonly write: CopyWrite }
+  /** read the local copy again; there is no `write` before the answer: `loaded` */
+  | { readonly type: 'read' }
   /** integrate into the replica, with an origin that does not come back as `edited` */
   | { readonly type: 'apply'; readonly update: Uint8Array }
   | { readonly type: 'applyAwareness'; readonly update: Uint8Array }
@@ -85,4 +89,6 @@ export interface PeerView {
   /** the local copy is being read, or written */
   readonly writing: boolean
   readonly resume: LogPoint | null
+  /** the row is in the replica */
+  knows(row: RowId): boolean
 }

@@ -1,0 +1,276 @@
+import { mergeUpdates } from '@syncline/protocol'
+
+/** How far the edits of a tab are, counted as its Peer does. */
+export interface Progress {
+  readonly edits: number
+  /** the first so many are on this device's disk or on the relay's */
+  readonly settled: number
+  readonly saved: number
+}
+
+/** What tabs tell each other of a document. Everything is for all that have it open, but an answer. */
+export type SiblingMessage =
+  | { readonly type: 'ask'; readonly stateVector: Uint8Array; readonly presence: Presence | null }
+  | {
+      readonly type: 'answer'
+      readonly to: string
+      readonly update: Uint8Array | null
+      readonly presence: Presence | null
+      readonly progress: Progress
+    }
+  | { readonly type: 'edit'; readonly update: Uint8Array; readonly progress: Progress }
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'presence'; readonly presence: Presence }
+  | { readonly type: 'left' }
+
+/** A tab's own awareness: y-protocols awareness update bytes, of this client id alone. */
+export interface Presence {
+  readonly client: number
+  readonly update: Uint8Array
+}
+
+/** The document of this tab. */
+export interface SiblingHost {
+  stateVector(): Uint8Array
+  difference(stateVector: Uint8Array): Uint8Array
+  /** into the document, as an edit of somebody else */
+  apply(update: Uint8Array): void
+  /** becomes an edit of this tab: what its own tab can't keep and send any more, or has not kept yet */
+  adopt(update: Uint8Array): void
+  progress(): Progress
+  presence(): Presence | null
+  applyPresence(presence: Presence): void
+  removePresence(clients: readonly number[]): void
+}
+
+/** One other tab that has the document open. */
+interface Sibling {
+  readonly tab: string
+  readonly clients: Set<number>
+  /** its edits of which it has not said that they are settled */
+  unsettled: { readonly update: Uint8Array; readonly edits: number }[]
+  progress: Progress
+}
+
+/** More of them are joined into one. */
+const unsettledMax = 64
+
+const nothing: Progress = { edits: 0, settled: 0, saved: 0 }
+
+/**
+ * One document, among the tabs that have it open: edits and awareness go from tab to tab at once, with or without a
+ * relay. Each tab keeps and sends what was typed in it; the others only show it.
+ *
+ * Invariants: an edit of another tab that it has not kept becomes one of this tab's before the next edit of this tab,
+ * which may build on it, and when the other tab is gone. So nothing that is kept or sent lacks its predecessors for good,
+ * and what one of several tabs shows is lost only with all of them.
+ */
+export class Siblings {
+  /** names this replica; a tab may have two of one document, one of which is being closed */
+  #id = ''
+  readonly #host: SiblingHost
+  readonly #post: (message: SiblingMessage, from: string) => void
+  readonly #ended: () => void
+  readonly #others = new Map<string, Sibling>()
+  #isLoaded = false
+  #isJoined = false
+  #hasAsked = false
+  #isOver = false
+  /** edits of this tab that are not told yet */
+  #edits: Uint8Array[] = []
+  #presence: Presence | null = null
+  #told: Progress = nothing
+  #posts = false
+
+  constructor(host: SiblingHost, post: (message: SiblingMessage, from: string) => void, ended: () => void) {
+    this.#host = host
+    this.#post = post
+    this.#ended = ended
+  }
+
+  /** The client ids of the other tabs: what the relay says of them is not news. */
+  get clients(): ReadonlySet<number> {
+    return new Set([...this.#others.values()].flatMap(({ clients }) => [...clients]))
+  }
+
+  /** Another tab has edits that the relay may not have, while this one shows them. */
+  get isAhead(): boolean {
+    return [...this.#others.values()].some(({ progress }) => progress.saved < progress.edits)
+  }
+
+  /** The local copy is in the document, or there is none. */
+  loaded(): void {
+    this.#isLoaded = true
+    this.#ask()
+  }
+
+  /** Other tabs can be heard, and hear this one under a name of its own. */
+  joined(id: string): void {
+    this.#id = id
+    this.#isJoined = true
+    this.#ask()
+  }
+
+  /** Others are not heard any more: for them, this tab is gone. */
+  parted(): void {
+    for (const id of [...this.#others.keys()]) this.#remove(id)
+    this.#isJoined = false
+    this.#hasAsked = false
+  }
+
+  /** This tab has slept: it asks the others for what it may have missed. */
+  askAgain(): void {
+    if (this.#hasAsked) this.#sendAsk()
+  }
+
+  /** Before an edit of this tab, which may build on theirs. */
+  adopt(): void {
+    const updates = [...this.#others.values()].flatMap(({ unsettled }) => unsettled.map(({ update }) => update))
+    if (updates.length === 0) return
+    for (const other of this.#others.values()) other.unsettled = []
+    this.#host.adopt(mergeUpdates(updates))
+  }
+
+  /** An edit of this tab. */
+  edited(update: Uint8Array): void {
+    // whoever comes later asks
+    if (this.#isOver || (this.#hasAsked && this.#others.size === 0)) return
+    this.#edits.push(update)
+    if (this.#edits.length > unsettledMax) this.#edits = [mergeUpdates(this.#edits)]
+    this.#postLater()
+  }
+
+  /** Something has changed. */
+  changed(): void {
+    if (this.#others.size > 0) this.#postLater()
+  }
+
+  /** The awareness of this tab changed. */
+  present(presence: Presence): void {
+    if (this.#others.size === 0) return
+    this.#presence = presence
+    this.#postLater()
+  }
+
+  receive(tab: string, id: string, message: SiblingMessage): void {
+    if (this.#isOver || (message.type === 'answer' && message.to !== this.#id)) return
+    const other = this.#others.get(id) ?? { tab, clients: new Set(), unsettled: [], progress: nothing }
+    this.#others.set(id, other)
+    switch (message.type) {
+      case 'left':
+        return this.#remove(id)
+      case 'ask':
+        if (message.presence) this.#see(other, message.presence)
+        return this.#answer(id, message.stateVector)
+      case 'answer':
+        if (message.presence) this.#see(other, message.presence)
+        this.#take(other, message.update, message.progress)
+        return
+      case 'edit':
+        return this.#take(other, message.update, message.progress)
+      case 'progress':
+        return this.#settle(other, message.progress)
+      case 'presence':
+        return this.#see(other, message.presence)
+    }
+  }
+
+  /** The tab is gone. */
+  gone(tab: string): void {
+    for (const [id, other] of this.#others) if (other.tab === tab) this.#remove(id)
+  }
+
+  /** The document is closed here: what was typed in it is settled, or will not be for now. */
+  close(): void {
+    if (this.#isOver) return
+    this.#flush()
+    this.#tellAll({ type: 'left' })
+    this.#isOver = true
+    this.#others.clear()
+    this.#ended()
+  }
+
+  #ask(): void {
+    if (!this.#isLoaded || !this.#isJoined || this.#hasAsked || this.#isOver) return
+    this.#hasAsked = true
+    this.#sendAsk()
+    this.#flush()
+  }
+
+  #sendAsk(): void {
+    this.#tellAll({ type: 'ask', stateVector: this.#host.stateVector(), presence: this.#host.presence() })
+  }
+
+  /** One of those that have the document answers with what is lacking, and everybody with what only they may have. */
+  #answer(id: string, stateVector: Uint8Array): void {
+    const progress = this.#host.progress()
+    const isFirst = [...this.#others.keys()].every((other) => other === id || other > this.#id)
+    const tells = this.#isLoaded && (isFirst || progress.settled < progress.edits)
+    this.#tellAll({
+      type: 'answer',
+      to: id,
+      update: tells ? this.#host.difference(stateVector) : null,
+      presence: this.#host.presence(),
+      progress,
+    })
+  }
+
+  #take(other: Sibling, update: Uint8Array | null, progress: Progress): void {
+    if (update) {
+      this.#host.apply(update)
+      other.unsettled.push({ update, edits: progress.edits })
+      if (other.unsettled.length > unsettledMax) {
+        const joined = mergeUpdates(other.unsettled.map((each) => each.update))
+        other.unsettled = [{ update: joined, edits: progress.edits }]
+      }
+    }
+    this.#settle(other, progress)
+  }
+
+  #settle(other: Sibling, progress: Progress): void {
+    other.progress = progress
+    other.unsettled = other.unsettled.filter(({ edits }) => edits > progress.settled)
+  }
+
+  #see(other: Sibling, presence: Presence): void {
+    other.clients.add(presence.client)
+    this.#host.applyPresence(presence)
+  }
+
+  #remove(id: string): void {
+    const other = this.#others.get(id)
+    if (!other) return
+    this.#others.delete(id)
+    if (other.unsettled.length > 0) this.#host.adopt(mergeUpdates(other.unsettled.map(({ update }) => update)))
+    this.#host.removePresence([...other.clients])
+  }
+
+  /** After the messages of this turn have left for the relay: nobody's answer to an edit gets there before it. */
+  #postLater(): void {
+    if (this.#posts) return
+    this.#posts = true
+    queueMicrotask(() => this.#flush())
+  }
+
+  #flush(): void {
+    this.#posts = false
+    if (!this.#hasAsked) return
+    const progress = this.#host.progress()
+    if (this.#edits.length > 0) {
+      const update = mergeUpdates(this.#edits)
+      this.#edits = []
+      this.#told = progress
+      this.#tellAll({ type: 'edit', update, progress })
+    } else if (progress.settled !== this.#told.settled || progress.saved !== this.#told.saved) {
+      this.#told = progress
+      this.#tellAll({ type: 'progress', progress })
+    }
+    // a cursor must not point at text that is still on its way
+    if (this.#presence) this.#tellAll({ type: 'presence', presence: this.#presence })
+    this.#presence = null
+  }
+
+  #tellAll(message: SiblingMessage): void {
+    if (this.#isJoined && !this.#isOver) this.#post(message, this.#id)
+  }
+}

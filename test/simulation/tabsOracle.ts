@@ -1,0 +1,105 @@
+import type { DocumentHandle } from '@syncline/client'
+import { admitUpdate, Coverage, defaultLimits, mergeUpdates } from '@syncline/protocol'
+import * as Y from 'yjs'
+import type { Disk } from './log.js'
+import type { SimTab } from './tab.js'
+
+interface Edit {
+  readonly tab: SimTab
+  readonly document: string
+  readonly update: Uint8Array
+  /** the tab has said that it would outlive it */
+  promised: boolean
+}
+
+/** Knows what tabs promised their people: kept is not lost with the tab, saved is on the relay's disk, synced lacks nothing. */
+export class TabsOracle {
+  readonly #disk: Disk
+  readonly #edits: Edit[] = []
+  /** those that are not yet asked about, by document handle */
+  readonly #fresh = new Map<DocumentHandle, Edit[]>()
+  readonly #saved: Edit[] = []
+  /** what went wrong while nobody could be told */
+  readonly broken: string[] = []
+  kept = 0
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+  }
+
+  get edits(): number {
+    return this.#edits.length
+  }
+
+  get saved(): number {
+    return this.#saved.length
+  }
+
+  opened(tab: SimTab, handle: DocumentHandle): void {
+    const { name, doc } = handle
+    const before = this.#saved.filter((edit) => edit.document === name).map((edit) => edit.update)
+    handle.synced.then(
+      () => {
+        if (!contains(doc, before)) this.broken.push(`${name}: synced, but something saved is missing`)
+      },
+      () => undefined,
+    )
+    doc.on('update', (update: Uint8Array, _origin: unknown, _doc: Y.Doc, { local }: Y.Transaction) => {
+      if (!local) return
+      const edit: Edit = { tab, document: name, update, promised: false }
+      this.#edits.push(edit)
+      this.#fresh.set(handle, [...(this.#fresh.get(handle) ?? []), edit])
+    })
+  }
+
+  /** Something was typed: asks what becomes of it, as an application does. */
+  typed(tab: SimTab, handle: DocumentHandle): void {
+    const edits = this.#fresh.get(handle) ?? []
+    this.#fresh.delete(handle)
+    const kept = () => {
+      if (tab.isGone) return
+      for (const edit of edits) edit.promised = true
+      this.kept += edits.length
+    }
+    const saved = () => {
+      if (tab.isGone) return
+      for (const edit of edits) {
+        if (!this.#isDurable(edit)) this.broken.push(`${edit.document}: saved, but not on disk`)
+        edit.promised = true
+        this.#saved.push(edit)
+      }
+    }
+    handle.keptLocally().then(kept, () => undefined)
+    handle.saved().then(saved, () => undefined)
+  }
+
+  /** What it had not promised may go with it. */
+  killed(tab: SimTab): void {
+    for (const edit of [...this.#edits]) {
+      if (edit.tab === tab && !edit.promised) this.#edits.splice(this.#edits.indexOf(edit), 1)
+    }
+  }
+
+  /** Everything that was promised, and everything typed in tabs that are there, is in what a fresh load gives. */
+  check(document: string, fresh: Y.Doc): void {
+    const owed = this.#edits.filter((edit) => edit.document === document).map((edit) => edit.update)
+    if (!contains(fresh, owed)) throw new Error(`${document}: an edit is lost`)
+  }
+
+  #isDurable({ document, update }: Edit): boolean {
+    return isCovered(this.#disk.documents.get(document)?.coverage ?? new Coverage(), update)
+  }
+}
+
+function contains(doc: Y.Doc, updates: readonly Uint8Array[]): boolean {
+  if (updates.length === 0) return true
+  const coverage = new Coverage()
+  coverage.add(Y.encodeStateAsUpdate(doc))
+  return isCovered(coverage, mergeUpdates(updates))
+}
+
+// judging adds what is new to the coverage: where something was, the world ends with an error anyway
+function isCovered(coverage: Coverage, update: Uint8Array): boolean {
+  const admission = admitUpdate(coverage, update, defaultLimits)
+  return admission.update === null && admission.complete
+}
