@@ -31,7 +31,7 @@ const mutants: Mutant[] = [
   {
     name: 'show before the commit',
     file: 'room/room.ts',
-    find: '    if (admission.complete && !answer) session.resyncs = 0\n',
+    find: '    if (admission.complete && !answer) session.resyncs = session.rejections = 0\n',
     replace: `    const to = [...this.#sessions.keys()].filter((id) => id !== session.id)
     if (admission.update) this.#effects.push({ type: 'send', to, message: { type: 'update', ...this.#content.head, update: admission.update } })\n`,
   },
@@ -89,8 +89,8 @@ const mutants: Mutant[] = [
   {
     name: 'call itself synced before the content is here',
     file: 'peer/peer.ts',
-    find: "this.#enter({ at: 'syncing' })\n    this.#effects.push({ type: 'announceAwareness' })",
-    replace: "this.#enter({ at: 'live' })\n    this.#effects.push({ type: 'announceAwareness' })",
+    find: "this.#enter({ at: 'syncing' })\n    // it was opened before",
+    replace: "this.#enter({ at: 'live' })\n    // it was opened before",
   },
   {
     name: 'forget what was on its way when the connection broke',
@@ -101,11 +101,11 @@ const mutants: Mutant[] = [
   {
     name: 'store the resume point before the rows that it covers',
     file: 'peer/copyQueue.ts',
-    find: '    if (items.length === 0 && this.#marks.size === 0 && !moved) return null\n',
-    replace: `    if (items.length === 0 && this.#marks.size === 0 && !moved) return null
+    find: '    if (items.length === 0 && this.#marks.size === 0 && !moved && idle) return null\n',
+    replace: `    if (items.length === 0 && this.#marks.size === 0 && !moved && idle) return null
     if (moved && items.length > 0) {
       const write = { epoch: this.#epoch, append: [], saved: [], remove: [], resume }
-      this.#flight = { write, items: [], pack: null, edits: this.#kept }
+      this.#flight = { write, items: [], pack: null, notes: noNotes, edits: this.#kept }
       this.#at = 'writing'
       return write
     }\n`,
@@ -119,7 +119,7 @@ const mutants: Mutant[] = [
   {
     name: 'not load the rows that are pending',
     file: 'peer/copyQueue.ts',
-    find: '      this.#unmarked.add(id)\n      outbox.add(update, changes, id)\n',
+    find: '      this.#unmarked.add(id)\n      addRowTo(outbox, update, changes, id)\n',
     replace: '      this.#unmarked.add(id)\n',
   },
   {
@@ -139,6 +139,18 @@ const mutants: Mutant[] = [
     file: 'peer/peer.ts',
     find: "if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }\n    else if",
     replace: 'if',
+  },
+  {
+    name: 'keep what needs a refused edit',
+    file: 'peer/refusals.ts',
+    find: 'return [edit, ...this.#aside.addAllThatNeed(others.map(({ update }) => update)).map((index) => others[index]!)]',
+    replace: 'return others.length < 0 ? others : [edit]',
+  },
+  {
+    name: 'take first content into a document that has some',
+    file: 'room/room.ts',
+    find: 'if (seed && !this.#takesSeed(update))',
+    replace: 'if (seed && update.length === 0)',
   },
 ]
 

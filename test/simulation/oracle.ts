@@ -2,14 +2,23 @@ import {
   admitUpdate,
   Coverage,
   defaultLimits,
+  isSeedClient,
   type LocalCopy,
   mergeUpdates,
+  type RefusedRow,
   type SessionReply,
   type SessionRequest,
 } from '@syncline/protocol'
 import * as Y from 'yjs'
 import type { SimReplica } from './client.js'
 import type { Disk } from './log.js'
+
+interface Edit {
+  readonly update: Uint8Array
+  readonly changes: number
+  /** how many changes it stands for is not known */
+  readonly isLoose?: true
+}
 
 /**
  * Knows what was promised and checks each promise at the moment it is made: acknowledged means on disk, shown means on
@@ -18,11 +27,13 @@ import type { Disk } from './log.js'
 export class Oracle {
   readonly #disk: Disk
   /** by replica, those that it has not seen acknowledged */
-  readonly #edits = new Map<SimReplica, { readonly update: Uint8Array; readonly changes: number }[]>()
+  readonly #edits = new Map<SimReplica, Edit[]>()
   /** what was kept in a database when its tab was closed, and not acknowledged */
   readonly #owed: { readonly document: string; readonly update: Uint8Array }[] = []
   /** in the order of their acks; `promised` is false while only clients have what the disk forgot */
   readonly #acknowledged: { readonly document: string; readonly update: Uint8Array; promised: boolean }[] = []
+  readonly #refusedBy = new Map<SimReplica, readonly RefusedRow[]>()
+  readonly #refused: { readonly document: string; readonly code: string; readonly update: Uint8Array }[] = []
   /** the sessions to which the relay has spoken */
   readonly #spoken = new Set<SimReplica>()
 
@@ -42,19 +53,25 @@ export class Oracle {
    * @param added how many changes came with it: less where the replica itself had written some of these rows
    */
   loaded(replica: SimReplica, { rows, epoch }: LocalCopy, sessionEpoch: string | null, added: number): void {
-    const unsaved = rows.filter((row) => !row.saved || (sessionEpoch !== null && epoch !== sessionEpoch))
+    const unsaved = rows
+      .filter((row) => !row.saved || (sessionEpoch !== null && epoch !== sessionEpoch))
+      // first content is nobody's change
+      .filter((row) => !isSeed(row.update))
     if (added === unsaved.reduce((sum, row) => sum + row.changes, 0)) {
       for (const { update, changes } of unsaved) this.edited(replica, update, changes)
       return
     }
     // which of them it has written is not known here: all are owed once nothing is pending
     const updates = [...(this.#edits.get(replica) ?? []), ...unsaved].map(({ update }) => update)
-    const changes = replica.peer.pending
-    this.#edits.set(replica, changes > 0 ? [{ update: mergeUpdates(updates), changes }] : [])
+    this.#edits.set(
+      replica,
+      updates.map((update) => ({ update, changes: 0, isLoose: true })),
+    )
   }
 
   acknowledged(replica: SimReplica): void {
     const edits = this.#edits.get(replica) ?? []
+    if (edits[0]?.isLoose && replica.peer.pending > 0) return
     let acknowledged = edits.reduce((sum, edit) => sum + edit.changes, 0) - replica.peer.pending
     while (edits.length > 0 && edits[0]!.changes <= acknowledged) {
       const { update, changes } = edits.shift()!
@@ -64,8 +81,34 @@ export class Oracle {
     }
   }
 
+  /** What a Peer has set aside is promised no more, but to be kept; and of what no relay takes, none is ever on disk. */
+  refused(replica: SimReplica): void {
+    const { refused } = replica.peer
+    if (this.#refusedBy.get(replica) === refused) return
+    this.#refusedBy.set(replica, refused)
+    for (const { code, update } of refused) this.#refused.push({ document: replica.name, code, update })
+    const updates = refused.map(({ update }) => update)
+    const edits = this.#edits.get(replica) ?? []
+    this.#edits.set(
+      replica,
+      edits.filter(({ update }) => !isPartOf(update, updates)),
+    )
+  }
+
+  /** how many times something was set aside */
+  get refusals(): number {
+    return this.#refused.length
+  }
+
+  #isRefused(document: string, update: Uint8Array): boolean {
+    const updates = this.#refused.filter((each) => each.document === document).map((each) => each.update)
+    return isPartOf(update, updates)
+  }
+
   /** A tab is closed without warning: what it said is kept must come to the relay in the end. */
   closed(replica: SimReplica): void {
+    // what was set aside between leaves no numbers to go by
+    if (replica.peer.refused.length > 0) return
     let count = replica.peer.saved
     for (const { update, changes } of this.#edits.get(replica) ?? []) {
       count += changes
@@ -124,7 +167,13 @@ export class Oracle {
   /** Everything ever acknowledged is in what a fresh load of the log gives, at the end also what a disk had forgotten. */
   checkLog(document: string, fresh: Y.Doc): void {
     const all = this.#acknowledged.filter((each) => each.document === document).map((each) => each.update)
-    const owed = this.#owed.filter((each) => each.document === document).map((each) => each.update)
+    const owed = this.#owed
+      .filter((each) => each.document === document && !this.#isRefused(document, each.update) && !isDeep(each.update))
+      .map((each) => each.update)
+    const clocks = Y.decodeStateVector(Y.encodeStateVector(fresh))
+    if ([...clocks.keys()].filter(isSeedClient).length > 1) throw new Error(`${document}: first content is there twice`)
+    const content = JSON.stringify([fresh.getText('text').toDelta(), fresh.getMap('map').toJSON()])
+    if (/(too long ){70}|\[\[\[\[/.test(content)) throw new Error(`${document}: something refused is in the log`)
     if (!contains(fresh, owed)) throw new Error(`${document}: something that was kept is lost`)
     if (!contains(fresh, all)) throw new Error(`${document}: something acknowledged is not in the log`)
   }
@@ -133,6 +182,43 @@ export class Oracle {
     const coverage = this.#disk.documents.get(document)?.coverage ?? new Coverage()
     return addsNothing(coverage, update)
   }
+}
+
+/** Whether a relay calls it malformed: what is kept of it may have been overwritten since, and be taken. */
+function isDeep(update: Uint8Array): boolean {
+  try {
+    new Coverage().add(update)
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** Whether an update is nothing but first content. */
+function isSeed(update: Uint8Array): boolean {
+  const { structs, ds } = Y.decodeUpdate(update)
+  return structs.length > 0 && ds.clients.size === 0 && structs.every(({ id }) => isSeedClient(id.client))
+}
+
+/** Whether all structs and deletions of an update are in one of others. */
+function isPartOf(update: Uint8Array, others: readonly Uint8Array[]): boolean {
+  const { structs, ds } = Y.decodeUpdate(update)
+  return others.some((other) => {
+    const whole = Y.decodeUpdate(other)
+    const isThere = ({ id, length }: (typeof structs)[number]) =>
+      whole.structs.some(
+        (struct) =>
+          struct.id.client === id.client &&
+          struct.id.clock <= id.clock &&
+          id.clock + length <= struct.id.clock + struct.length,
+      )
+    const areDeleted = [...ds.clients].every(([client, ranges]) =>
+      ranges.every(({ clock, len }) =>
+        whole.ds.clients.get(client)?.some((range) => range.clock <= clock && clock + len <= range.clock + range.len),
+      ),
+    )
+    return structs.every(isThere) && areDeleted
+  })
 }
 
 function contains(doc: Y.Doc, updates: readonly Uint8Array[]): boolean {

@@ -14,6 +14,7 @@ import { closeCodes, Link, type LinkEnd } from './link.js'
 import { Listeners, report } from './listeners.js'
 import { Offline } from './offline.js'
 import { watchPage } from './page.js'
+import { firstContent } from './seed.js'
 import type { Store, StoreScope } from './store/types.js'
 import type { Clock, Connection, ConnectionState, DocumentHandle, OpenOptions, WebSocketLike } from './types.js'
 
@@ -50,8 +51,6 @@ interface Shared {
   readonly handles: Set<Handle>
   /** nobody looks at it: it is only brought up to date, and has no cursor */
   isQuiet: boolean
-  /** the application destroyed the Y.Doc: there is nothing left to keep in sync */
-  readonly onDestroy: () => void
 }
 
 /** An attempt that is older than this when the page wakes may have begun in a network that is gone. */
@@ -67,6 +66,7 @@ const absenceMsMax = 60_000
 export class RelayConnection implements Connection, DocumentHost {
   readonly url: string
   readonly clock: Clock
+  updateBytesMax = Number.POSITIVE_INFINITY
   readonly #config: ConnectionConfig
   readonly #backoff: Backoff
   readonly #stateListeners = new Listeners<ConnectionState>()
@@ -114,8 +114,11 @@ export class RelayConnection implements Connection, DocumentHost {
   }
 
   open(name: string, options: OpenOptions = {}): DocumentHandle {
+    // made first: where it can't be, nothing is opened
+    const seed = options.initial && firstContent(options.initial, name)
     const handle = this.#open(name, options)
     const shared = this.#shared.get(name)
+    if (seed) shared?.document.beginWith(seed)
     if (shared?.isQuiet) {
       shared.isQuiet = false
       handle.awareness.setLocalState({})
@@ -201,11 +204,11 @@ export class RelayConnection implements Connection, DocumentHost {
   #share(name: string, doc: Y.Doc | undefined): Shared {
     const document = new SharedDocument(name, doc, this, this.#config.store?.open(this.#scope, name) ?? null)
     const handles = new Set<Handle>()
-    const onDestroy = () => {
+    // there is nothing left to keep in sync
+    document.destroyed = () => {
       for (const handle of handles) void handle.close()
     }
-    document.doc.on('destroy', onDestroy)
-    const shared: Shared = { document, handles, isQuiet: false, onDestroy }
+    const shared: Shared = { document, handles, isQuiet: false }
     // what was typed in a replica of this name that is being closed must be in the copy that is read
     const before = [...this.#documents.keys()].filter((other) => other.name === name)
     void Promise.all(before.map((other) => other.settled())).then(() => document.read())
@@ -216,12 +219,12 @@ export class RelayConnection implements Connection, DocumentHost {
     return shared
   }
 
-  async #release({ document, handles, onDestroy }: Shared, handle: Handle): Promise<void> {
+  async #release({ document, handles }: Shared, handle: Handle): Promise<void> {
     handles.delete(handle)
     if (handles.size > 0) return
     // from here on an `open` of the name makes a new replica: this one only sends what is left
     this.#shared.delete(document.name)
-    document.doc.off('destroy', onDestroy)
+    document.destroyed = () => undefined
     const ended = document.end()
     this.#documents.set(document, ended)
     await ended
@@ -237,6 +240,11 @@ export class RelayConnection implements Connection, DocumentHost {
     const channel = ++this.#lastChannel
     this.#sessions.set(channel, document)
     document.join((message) => link.send({ type: 'session', channel, message }))
+  }
+
+  reopen(document: SharedDocument): void {
+    for (const [channel, other] of this.#sessions) if (other === document) this.#sessions.delete(channel)
+    this.#join(document)
   }
 
   #refuse(document: SharedDocument, { code, reason }: { readonly code: ErrorCode; readonly reason: string }): void {
@@ -292,7 +300,10 @@ export class RelayConnection implements Connection, DocumentHost {
     const { silenceMsMax, agent } = this.#config
     return new Link(socket, this.clock, silenceMsMax, agent, {
       opened: () => this.#opened(),
-      welcomed: () => this.#welcomed(),
+      welcomed: (updateBytesMax) => {
+        this.updateBytesMax = updateBytesMax
+        this.#welcomed()
+      },
       received: (channel, reply) => this.#received(channel, reply),
       faulted: (channel, error) => this.#faulted(channel, error),
       settled: () => this.#settled(),

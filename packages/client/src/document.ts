@@ -1,41 +1,44 @@
 import {
   type ErrorCode,
   type LocalCopy,
-  mergeUpdates,
   Peer,
   type PeerEffect,
   type PeerInput,
+  type RefusedRow,
   type SessionReply,
   type SessionRequest,
   SynclineError,
   unreachable,
 } from '@syncline/protocol'
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Backoff } from './backoff.js'
-import { guarded, Listeners, report } from './listeners.js'
+import { guarded, Listeners } from './listeners.js'
+import { Replica } from './replica.js'
+import { equalStatus, refusal, refusedEdit } from './status.js'
 import { Storage } from './storage.js'
 import type { DocumentStore } from './store/types.js'
-import type { Clock, ConnectionState, DocumentStatus } from './types.js'
+import type { Clock, ConnectionState, DocumentStatus, RefusedEdit, Replacement } from './types.js'
 
 /** What a document needs of its connection. */
 export interface DocumentHost {
   readonly state: ConnectionState
   readonly clock: Clock
+  /** the largest update that the relay takes */
+  readonly updateBytesMax: number
+  /** opens another session for a document that has closed its own */
+  reopen(document: SharedDocument): void
   newBackoff(): Backoff
 }
 
 /** Sends on the channel of the present session. */
 export type Send = (request: SessionRequest) => void
 
+/** How long first content waits for the relay. */
+const relayMsMax = 2_000
+
 /** How long `close` waits for what is pending. */
 const drainMsMax = 10_000
-
-/**
- * The clock of the last Awareness of a Y.Doc that was closed: the next one has the same client id, and peers ignore
- * it until its clock is higher.
- */
-const awarenessClocks = new WeakMap<Y.Doc, number>()
 
 /**
  * One document of a connection, shared by the handles of its name: a Y.Doc, its awareness and the Peer between them,
@@ -46,26 +49,33 @@ const awarenessClocks = new WeakMap<Y.Doc, number>()
  */
 export class SharedDocument {
   readonly name: string
-  readonly doc: Y.Doc
-  readonly awareness: Awareness
   /** resolves when the local copy was read, or could not be */
   readonly loaded: Promise<void>
   /** resolves with the first sync */
   readonly synced: Promise<void>
   readonly statusListeners = new Listeners<DocumentStatus>()
+  readonly replacedListeners = new Listeners<Replacement>()
+  /** called when the application destroys the Y.Doc */
+  destroyed: () => void = () => undefined
   /** paces the attempts to open a session that the relay ended for now */
   readonly backoff: Backoff
   readonly #host: DocumentHost
   readonly #peer: Peer
   readonly #storage: Storage | null
-  readonly #ownsDoc: boolean
+  #ownsDoc: boolean
+  #replica: Replica
   #send: Send | null = null
   #status: DocumentStatus
   #told: DocumentStatus
   /** updates of the frame that is being read */
   #arrived: Uint8Array[] = []
-  /** the client id of the Y.Doc when the last remote update was applied */
-  #appliedAs = 0
+  /** nobody was told of them yet */
+  #replacements: Replacement[] = []
+  #refusedRows: readonly RefusedRow[] = []
+  #refused: readonly RefusedEdit[] = Object.freeze([])
+  /** the relay has said what this client may do */
+  #knowsAccess = false
+  #cancelWaiting: () => void = () => undefined
   /** the local copy is in the replica, or there is none for now */
   #isRead = false
   #edited = false
@@ -80,13 +90,11 @@ export class SharedDocument {
     this.backoff = host.newBackoff()
     this.#storage = store && this.#newStorage(store)
     this.#ownsDoc = doc === undefined
-    this.doc = doc ?? new Y.Doc()
+    this.#replica = this.#newReplica(doc ?? new Y.Doc())
     this.#peer = new Peer(name, {
-      stateVector: () => Y.encodeStateVector(this.doc),
-      difference: (stateVector) => Y.encodeStateAsUpdate(this.doc, stateVector),
+      stateVector: () => this.#replica.stateVector(),
+      difference: (stateVector) => this.#replica.difference(stateVector),
     })
-    this.awareness = new Awareness(this.doc)
-    this.#continueClock()
     if (!store) this.#loaded(null)
     this.#status = this.#told = this.#statusNow()
     this.loaded = this.#until(
@@ -96,9 +104,15 @@ export class SharedDocument {
     this.synced = this.#until(() => this.#peer.state.at === 'live')
     // whoever does not ask for it shall not hear of its rejection
     this.synced.catch(() => undefined)
-    this.doc.on('update', this.#onUpdate)
-    this.awareness.on('update', this.#onAwareness)
     this.#adoptContent()
+  }
+
+  get doc(): Y.Doc {
+    return this.#replica.doc
+  }
+
+  get awareness(): Awareness {
+    return this.#replica.awareness
   }
 
   /** The same object until something changes. */
@@ -106,6 +120,34 @@ export class SharedDocument {
     const status = this.#statusNow()
     if (!equalStatus(status, this.#status)) this.#status = status
     return this.#status
+  }
+
+  /** The same array until something changes. */
+  get refused(): readonly RefusedEdit[] {
+    if (this.#peer.refused !== this.#refusedRows) {
+      this.#refusedRows = this.#peer.refused
+      this.#refused = Object.freeze(this.#refusedRows.map(refusedEdit))
+    }
+    return this.#refused
+  }
+
+  dropRefused(): void {
+    this.#step({ type: 'dropRefused' })
+  }
+
+  /** First content, in case that the document is empty everywhere. It waits for word of the relay, but not for long. */
+  beginWith(seed: Uint8Array): void {
+    if (this.#replica.content) return
+    this.#step({ type: 'seed', seed })
+    this.#cancelWaiting()
+    this.#cancelWaiting = this.#host.clock.after(relayMsMax, () => this.#goAlone())
+    if (this.#host.state === 'offline') this.#goAlone()
+  }
+
+  #goAlone(): void {
+    if (!this.#isRead) return
+    this.#step({ type: 'alone' })
+    this.settle()
   }
 
   /** The relay ended the session for now: it is worth another try. */
@@ -136,7 +178,11 @@ export class SharedDocument {
   receive(reply: SessionReply): void {
     // only updates in a row are merged: everything else may ask the replica, or be about what came before
     if (reply.type !== 'update') this.settle()
-    this.#perform(this.#peer.step({ type: 'received', reply }))
+    if (reply.type === 'opened') {
+      this.#knowsAccess = true
+      this.#step({ type: 'limited', updateBytesMax: this.#host.updateBytesMax })
+    }
+    this.#perform(this.#peer.step({ type: 'received', reply }, Date.now()))
     if (this.#peer.state.at === 'live') this.backoff.succeeded()
   }
 
@@ -146,28 +192,9 @@ export class SharedDocument {
     const arrived = this.#arrived
     this.#arrived = []
     try {
-      this.#integrate(arrived)
+      this.#replica.integrate(arrived)
     } catch (error) {
       this.fault('malformed_update', String(error), false)
-    }
-  }
-
-  /** Throws where the updates can't be read. */
-  #integrate(updates: readonly Uint8Array[]): void {
-    this.#appliedAs = this.doc.clientID
-    let integrated = false
-    try {
-      const update = mergeUpdates(updates)
-      this.doc.transact(() => {
-        Y.applyUpdate(this.doc, update, this)
-        integrated = true
-      }, this)
-    } catch (error) {
-      if (!integrated) throw error
-      // with the content in, it was an observer of the application that threw
-      report(error)
-    } finally {
-      this.#followClientId()
     }
   }
 
@@ -186,6 +213,7 @@ export class SharedDocument {
   /** The state of the connection changed. */
   connectionChanged(): void {
     this.#changed()
+    if (this.#host.state === 'offline') this.#goAlone()
   }
 
   /** Sends what this turn brought so far, and tells of it. */
@@ -197,14 +225,22 @@ export class SharedDocument {
     }
     if (this.#awarenessChanged) {
       this.#awarenessChanged = false
-      guarded(() => this.#sendAwareness())
+      guarded(() => this.#step({ type: 'awareness', update: this.#replica.encodeAwareness() }))
     }
     this.#tell()
   }
 
   saved(): Promise<void> {
     const { edits } = this.#peer
-    return this.#until(() => this.#peer.saved >= edits)
+    const told = this.#peer.refusals.length
+    const refused = () => this.#peer.refusals.slice(told).find(({ first }) => first < edits)
+    return this.#until(
+      () => this.#peer.saved >= edits && !refused(),
+      () => {
+        const found = refused()
+        return found ? refusal(found) : this.#sessionError
+      },
+    )
   }
 
   keptLocally(): Promise<void> {
@@ -228,14 +264,14 @@ export class SharedDocument {
    * for as long as there is hope that they are kept and saved: not while offline, and for 10 s at most.
    */
   async end(): Promise<void> {
-    this.doc.off('update', this.#onUpdate)
+    this.#replica.stopListening()
     this.endTurn()
-    guarded(() => this.#forgetOthers())
-    guarded(() => this.awareness.destroy())
+    this.#replica.leave()
     this.endTurn()
-    awarenessClocks.set(this.doc, this.awareness.meta.get(this.awareness.clientID)?.clock ?? 0)
+    this.#replica.keepClock()
     await this.#drained()
     this.backoff.cancel()
+    this.#cancelWaiting()
     this.#step({ type: 'close' })
     this.#send = null
     this.#tell()
@@ -296,7 +332,7 @@ export class SharedDocument {
 
   /** What throws here must stop neither Yjs nor the other documents of the connection. */
   #step(input: PeerInput): void {
-    guarded(() => this.#perform(this.#peer.step(input)))
+    guarded(() => this.#perform(this.#peer.step(input, Date.now())))
   }
 
   #perform(effects: readonly PeerEffect[]): void {
@@ -314,17 +350,37 @@ export class SharedDocument {
         this.#arrived.push(effect.update)
         return
       case 'applyAwareness':
-        return guarded(() => applyAwarenessUpdate(this.awareness, effect.update, this))
+        return this.#replica.applyAwareness(effect.update)
+      case 'replace':
+        return this.#replace(effect.updates, effect.refused)
+      case 'reopen':
+        return this.#host.reopen(this)
       case 'announceAwareness':
-        // setting it again raises its clock
-        return guarded(() => this.awareness.setLocalState(this.awareness.getLocalState()))
+        return this.#replica.renewAwareness()
       case 'forgetAwareness':
-        return guarded(() => this.#forgetOthers())
+        return this.#replica.forgetOthers()
       case 'changed':
         return this.#changed()
       default:
         return unreachable(effect)
     }
+  }
+
+  /** The old replica is left to the application as it is. */
+  #replace(updates: readonly Uint8Array[], rows: readonly RefusedRow[]): void {
+    const { doc, awareness } = this.#replica
+    const state = awareness.getLocalState()
+    this.#arrived = []
+    this.#replica.stopListening()
+    this.#replica.leave()
+    this.#replica = this.#newReplica(new Y.Doc({ gc: doc.gc, gcFilter: doc.gcFilter }))
+    this.#ownsDoc = true
+    this.#replica.awareness.setLocalState(state)
+    if (updates.length > 0) this.#replica.integrate(updates)
+    this.#replacements.push(
+      Object.freeze({ doc: this.doc, awareness: this.awareness, refused: Object.freeze(rows.map(refusedEdit)) }),
+    )
+    this.#changed()
   }
 
   #newStorage(store: DocumentStore): Storage {
@@ -341,6 +397,7 @@ export class SharedDocument {
   #loaded(copy: LocalCopy | null): void {
     this.#isRead = true
     this.#stored({ type: 'loaded', copy: copy && this.#integrateCopy(copy) })
+    if (this.#host.state === 'offline') this.#goAlone()
   }
 
   /** What was stored, with the rows that could not be read left empty: then nobody knows how far it goes. */
@@ -348,19 +405,23 @@ export class SharedDocument {
     if (copy.rows.length === 0) return copy
     this.settle()
     try {
-      this.#integrate(copy.rows.map((row) => row.update))
+      this.#replica.integrate(copy.rows.map((row) => row.update))
       return copy
-    } catch (error) {
-      this.#storage?.damaged(String(error))
+    } catch {
+      // one by one: the relay may call malformed what Yjs can load
     }
+    let fault: unknown = null
     const rows = copy.rows.map((row) => {
       try {
-        this.#integrate([row.update])
+        this.#replica.integrate([row.update])
         return row
-      } catch {
+      } catch (error) {
+        fault = error
         return { ...row, update: emptyUpdate, saved: true }
       }
     })
+    if (fault === null) return copy
+    this.#storage?.damaged(String(fault))
     return { ...copy, resume: null, rows }
   }
 
@@ -370,56 +431,27 @@ export class SharedDocument {
     this.#changed()
   }
 
-  // an exception here would silence every listener of the Y.Doc for good
-  readonly #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
-    guarded(() => {
-      if (origin === this && !hasOwnChanges(transaction, this.#appliedAs)) return
-      this.#edited = true
-      this.#step({ type: 'edited', update })
-      this.#changed()
+  #newReplica(doc: Y.Doc): Replica {
+    return new Replica(doc, {
+      edited: (update) => {
+        this.#edited = true
+        this.#step({ type: 'edited', update })
+        this.#changed()
+      },
+      awarenessChanged: () => {
+        this.#awarenessChanged = true
+        this.#changed()
+      },
+      announce: (update) => this.#step({ type: 'awareness', update }),
+      isReader: () => !this.#knowsAccess || this.#peer.access === 'read',
+      destroyed: () => this.destroyed(),
     })
-  }
-
-  readonly #onAwareness = ({ added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>): void => {
-    // what others are is theirs to say, except that a peer that took us for gone is told otherwise
-    if (![added, updated, removed].some((clients) => clients.includes(this.awareness.clientID))) return
-    this.#awarenessChanged = true
-    this.#changed()
-  }
-
-  #sendAwareness(): void {
-    const update = encodeAwarenessUpdate(this.awareness, [this.awareness.clientID])
-    this.#step({ type: 'awareness', update })
-  }
-
-  /** Their clocks are forgotten too: a peer that was there all the time comes back with the one that it had. */
-  #forgetOthers(): void {
-    const others = [...this.awareness.meta.keys()].filter((client) => client !== this.awareness.clientID)
-    removeAwarenessStates(this.awareness, others, this)
-    for (const client of others) this.awareness.meta.delete(client)
-  }
-
-  #continueClock(): void {
-    const clock = awarenessClocks.get(this.doc)
-    if (clock !== undefined) this.awareness.meta.set(this.awareness.clientID, { clock, lastUpdated: Date.now() })
   }
 
   /** What the application's Y.Doc held before it was opened counts as an edit: nobody knows whether the relay has it. */
   #adoptContent(): void {
-    const update = Y.encodeStateAsUpdate(this.doc)
-    if (update.length > emptyUpdate.length) this.#peer.step({ type: 'edited', update })
-  }
-
-  /** Yjs takes a new client id where another replica uses the same one: the cursor goes with it. */
-  #followClientId(): void {
-    if (this.doc.clientID === this.awareness.clientID) return
-    guarded(() => {
-      const state = this.awareness.getLocalState()
-      this.awareness.setLocalState(null)
-      this.#sendAwareness()
-      this.awareness.clientID = this.doc.clientID
-      this.awareness.setLocalState(state)
-    })
+    const update = this.#replica.content
+    if (update) this.#peer.step({ type: 'edited', update })
   }
 
   #changed(): void {
@@ -429,6 +461,7 @@ export class SharedDocument {
   }
 
   #tell(): void {
+    for (const replacement of this.#replacements.splice(0)) this.replacedListeners.emit(replacement)
     for (const settle of this.#waits) if (settle()) this.#waits.delete(settle)
     const { status } = this
     if (equalStatus(status, this.#told)) return
@@ -437,13 +470,14 @@ export class SharedDocument {
   }
 
   #statusNow(): DocumentStatus {
-    const { state, pending, access, edits, kept, saved } = this.#peer
+    const { state, pending, access, edits, kept, saved, refused } = this.#peer
     return Object.freeze({
       connection: this.#connectionStatus(),
       synced: state.at === 'live',
       pending,
       saved: pending === 0,
       unkept: edits - Math.max(kept, saved),
+      refused: refused.reduce((sum, { changes }) => sum + changes, 0),
       storage: this.#storage?.status ?? 'none',
       access,
       error: state.at === 'refused' ? Object.freeze({ code: state.code, reason: state.reason }) : null,
@@ -461,31 +495,3 @@ export class SharedDocument {
 
 // no client sections, no delete set
 const emptyUpdate = new Uint8Array(2)
-
-/**
- * A transaction that applied a remote update may carry local changes too: those of `beforeTransaction` listeners.
- * @param clientID the client id before the transaction: Yjs takes another one where it grew remotely
- */
-function hasOwnChanges(transaction: Y.Transaction, clientID: number): boolean {
-  return transaction.local || transaction.beforeState.get(clientID) !== transaction.afterState.get(clientID)
-}
-
-/** An error with the relay's own words, which bring the advice of the code along. */
-function refusal({ code, reason }: { readonly code: ErrorCode; readonly reason: string }): SynclineError {
-  const error = new SynclineError(code)
-  if (reason !== '') error.message = reason
-  return error
-}
-
-function equalStatus(a: DocumentStatus, b: DocumentStatus): boolean {
-  return (
-    a.connection === b.connection &&
-    a.synced === b.synced &&
-    a.pending === b.pending &&
-    a.unkept === b.unkept &&
-    a.storage === b.storage &&
-    a.access === b.access &&
-    a.error?.code === b.error?.code &&
-    a.error?.reason === b.error?.reason
-  )
-}

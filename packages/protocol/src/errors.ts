@@ -11,6 +11,8 @@ export const errorCodes = {
   document_too_large:
     'The document has reached the size the relay takes. Raise the limit on the relay, or start a new document.',
   invalid_name: 'A document name has 1 to 512 bytes of UTF-8 in NFC, without control characters or lone surrogates.',
+  seed_refused:
+    'The document has content already, and not this first content. It was withdrawn; edits made on it are set aside.',
   read_only: 'The grant allows reading only. Ask for write access; the edit was not kept.',
   too_many_documents: 'The connection has as many documents open as the relay allows. Close some first.',
   unsupported_version: 'The relay and the client share no protocol version. Update the older of the two.',

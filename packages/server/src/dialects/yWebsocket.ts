@@ -145,6 +145,7 @@ function translated(reply: SessionReply): YMessage | null {
       return { type: reply.type, update: reply.update }
     case 'ack':
     case 'digest':
+    case 'rejected':
     case 'refused':
     case 'closed':
       return null
