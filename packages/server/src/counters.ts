@@ -10,6 +10,8 @@ export interface Counters {
   digestMismatches: number
   /** sessions, connections and requests that were refused or ended for what they sent */
   refused: number
+  /** updates that were rejected, while their sessions went on */
+  rejected: number
   /** times a connection was not read for a while, since too much waited for the disk */
   holds: number
   /** connections closed since they did not take what was sent to them */
@@ -34,6 +36,7 @@ export function newCounters(): Counters {
     resyncs: 0,
     digestMismatches: 0,
     refused: 0,
+    rejected: 0,
     holds: 0,
     slowReaders: 0,
     exceptions: 0,

@@ -25,6 +25,7 @@ export const messageTypes = {
   close: 26,
   closed: 27,
   access: 28,
+  rejected: 29,
   part: 32,
   lastPart: 33,
 } as const
@@ -86,10 +87,14 @@ export function writeEnding(encoder: encoding.Encoder, ending: { code: string; r
 
 export function readEnding(decoder: decoding.Decoder) {
   const retry = readFlags(decoder, 1) === 1
+  return { ...readReason(decoder), retry }
+}
+
+export function readReason(decoder: decoding.Decoder) {
   const code = decoding.readVarString(decoder)
   const reason = decoding.readVarString(decoder)
   // a newer relay may have codes that this client does not know: the reason still tells
-  return { code: isErrorCode(code) ? code : ('internal' as const), reason, retry }
+  return { code: isErrorCode(code) ? code : ('internal' as const), reason }
 }
 
 function writeEpoch(encoder: encoding.Encoder, epoch: string): void {
