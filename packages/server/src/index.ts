@@ -7,6 +7,8 @@
 export * from './auth/index.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Counters } from './counters.js'
+export type { TrustProxy } from './limits/address.js'
+export { defaultRelayLimits, type RelayLimits } from './limits/limits.js'
 export * from './log/index.js'
 export { createLogger, type LogFields, type Logger, type LogLevel, logLevels } from './logger.js'
 export { Relay, type RelayOptions, type RelayStats } from './relay.js'

@@ -3,6 +3,8 @@ import { isIP } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
 import { Command } from 'commander'
 import { z } from 'zod'
+import type { TrustProxy } from '../limits/address.js'
+import type { RelayLimits } from '../limits/limits.js'
 import { type LogLevel, logLevels } from '../logger.js'
 import { isOrigin } from '../upgrade.js'
 import { version } from '../version.js'
@@ -11,6 +13,7 @@ import { addBackup } from './backup.js'
 import { addCheck } from './check.js'
 import { addDoc } from './doc/command.js'
 import { addMovingIn } from './import.js'
+import { amountOf, limitSettings, limitsShape } from './limits.js'
 import { addRevoke } from './revoke.js'
 import { collectList, setting } from './setting.js'
 import { addStatus } from './status.js'
@@ -30,6 +33,9 @@ export interface ServeOptions {
   /** bytes to leave free on the disk, or null for the default */
   readonly diskReserve: number | null
   readonly auth: AuthOptions
+  /** those that differ from the defaults */
+  readonly limits: Partial<RelayLimits>
+  readonly trustProxy: TrustProxy
   /** files of certificate and key, or null for plain HTTP */
   readonly tls: { readonly cert: string; readonly key: string } | null
 }
@@ -59,11 +65,12 @@ const serveSchema = z
     diskReserve: z
       .string()
       .regex(/^\d{1,9}(KiB|MiB|GiB)?$/, 'expected bytes, such as 500000000, 512MiB or 2GiB')
-      .transform(bytesOf)
+      .transform((text) => amountOf(text)!)
       .nullable()
       .default(null),
     tlsCert: z.string().optional(),
     tlsKey: z.string().optional(),
+    ...limitsShape,
     ...authShape,
   })
   .superRefine((given, context) => {
@@ -113,7 +120,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     )
     .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
     .addOption(setting('tls-key', '<file>', 'its key'))
-  for (const option of authSettings()) command.addOption(option)
+  for (const option of [...limitSettings(), ...authSettings()]) command.addOption(option)
   command.exitOverride().action((given) => serve(parseServeOptions({ ...given, ...secretInEnvironment() })))
   addDoc(program)
   addMovingIn(program)
@@ -136,13 +143,12 @@ export function parseServeOptions(given: unknown): ServeOptions {
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files } = parsed.data
-  return { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve, auth, tls }
-}
-
-function bytesOf(text: string): number {
-  const unit = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[text.slice(-3)] ?? 1
-  return Number.parseInt(text, 10) * unit
+  const { static: files, limit: limits, trustProxy } = parsed.data
+  return {
+    ...{ host, port, data, logLevel, keepHistory, diskReserve, auth, limits, trustProxy, tls },
+    static: files,
+    allowOrigins: allowOrigin,
+  }
 }
 
 function describe({ path, message }: z.core.$ZodIssue): string {

@@ -1,5 +1,6 @@
 import type { Ending, ErrorCode, SessionId, SessionReply } from '@syncline/protocol'
 import { errorCodes, SynclineError } from '@syncline/protocol'
+import { Overload } from '../limits/limiter.js'
 
 /** One client on one document, as its room sees it. */
 export interface Session {
@@ -44,5 +45,6 @@ const temporary: ReadonlySet<ErrorCode> = new Set([
 export function ending<Type extends 'refused' | 'closed'>(type: Type, error: unknown): Ending<Type> {
   const code = error instanceof SynclineError ? error.code : 'internal'
   const reason = error instanceof SynclineError ? error.message : errorCodes.internal
+  if (error instanceof Overload) return { type, code, reason, retry: true, retryMs: error.retryMs }
   return { type, code, reason, retry: temporary.has(code) }
 }
