@@ -296,7 +296,8 @@ export class RelayConnection implements Connection, DocumentHost {
     if (!document) return
     this.#touched.add(document)
     document.receive(reply)
-    if (reply.type === 'refused' || reply.type === 'closed') this.#sessionEnded(channel, document, reply.code, reply.retryMs)
+    if (reply.type === 'refused' || reply.type === 'closed')
+      this.#sessionEnded(channel, document, reply.code, reply.retryMs)
   }
 
   #faulted(channel: Channel, error: SynclineError): void {
@@ -309,9 +310,7 @@ export class RelayConnection implements Connection, DocumentHost {
   #sessionEnded(channel: Channel, document: SharedDocument, code: ErrorCode, retryMs?: number): void {
     this.#sessions.delete(channel)
     if (!document.lacksSession) return
-    // the relay has said how long
-    if (retryMs !== undefined) return document.backoff.retryAfter(Math.min(retryMs, absenceMsMax), () => this.#join(document))
-    if (!wantsToken.has(code)) return document.backoff.retry(() => this.#join(document))
+    if (!wantsToken.has(code)) return document.backoff.retry(() => this.#join(document), retryMs)
     this.#shutOut.add(document)
     this.#tokens.renew(this.#renewed)
   }

@@ -16,7 +16,9 @@ export const limitsShape = {
 /** The flags of `syncline serve`. */
 export function limitSettings(): Option[] {
   return [
-    setting('limit', '<name=value>', 'another bound, such as documentSessionsMax=200; repeatable').argParser(collectList),
+    setting('limit', '<name=value>', 'another bound, such as documentSessionsMax=200; repeatable').argParser(
+      collectList,
+    ),
     setting(
       'trust-proxy',
       '<proxies>',

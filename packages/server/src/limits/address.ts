@@ -37,7 +37,9 @@ export class ProxyTrust {
   addressOf(peer: string, headers: IncomingHttpHeaders): string {
     const nearest = plainAddress(peer) ?? ''
     if (this.isEmpty) return nearest
-    const lists = [forwardedFor(headers['x-forwarded-for']), forwarded(headers.forwarded)].filter((list) => list !== null)
+    const lists = [forwardedFor(headers['x-forwarded-for']), forwarded(headers.forwarded)].filter(
+      (list) => list !== null,
+    )
     const [first = nearest, ...others] = lists.map((list) => this.#follow(nearest, list))
     return others.every((other) => other === first) ? first : nearest
   }
