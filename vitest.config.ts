@@ -5,7 +5,19 @@ const source = (name: string, file = 'index') =>
   fileURLToPath(new URL(`./packages/${name}/src/${file}.ts`, import.meta.url))
 
 // these have real sockets, relays, browsers and npm: one file at a time, so that none waits for a core that another has
-const folders = ['bench', 'browser', 'cli', 'client', 'crash', 'interop', 'packages', 'process', 'relay', 'soak']
+const folders = [
+  'bench',
+  'browser',
+  'cli',
+  'client',
+  'crash',
+  'interop',
+  'packages',
+  'process',
+  'react',
+  'relay',
+  'soak',
+]
 const serial = folders.map((folder) => `test/${folder}/**/*.test.ts`)
 
 export default defineConfig({
@@ -16,6 +28,7 @@ export default defineConfig({
       '@syncline/client/element': source('client', 'statusElement'),
       '@syncline/client/node': source('client', 'store/level'),
       '@syncline/client': source('client'),
+      '@syncline/react': source('react'),
       '@syncline/server': source('server'),
       // the client's own import, which package.json maps to its dist
       '#websocket': source('client', 'websocket/node'),
