@@ -5,7 +5,7 @@ const source = (name: string, file = 'index') =>
   fileURLToPath(new URL(`./packages/${name}/src/${file}.ts`, import.meta.url))
 
 // these have real sockets, relays, browsers and npm: one file at a time, so that none waits for a core that another has
-const folders = ['bench', 'browser', 'cli', 'client', 'crash', 'interop', 'packages', 'process', 'relay', 'soak']
+const folders = ['api', 'bench', 'browser', 'cli', 'client', 'crash', 'interop', 'packages', 'process', 'relay', 'soak']
 const serial = folders.map((folder) => `test/${folder}/**/*.test.ts`)
 
 export default defineConfig({
