@@ -6,6 +6,7 @@ const source = (name: string, file = 'index') =>
 
 // these have real sockets, relays, browsers and npm: one file at a time, so that none waits for a core that another has
 const folders = [
+  'api',
   'bench',
   'browser',
   'cli',

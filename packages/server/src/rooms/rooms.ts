@@ -1,4 +1,4 @@
-import type { Limits, Log, RoomEffect } from '@syncline/protocol'
+import type { DocumentInfo, Limits, Log, RoomEffect } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
@@ -8,6 +8,7 @@ import type { Counters } from '../counters.js'
 import type { Logger } from '../logger.js'
 import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
+import type { Session } from './session.js'
 import { Storage } from './storage.js'
 
 /** What the rooms of a relay work with. */
@@ -149,6 +150,16 @@ export class Rooms {
    */
   create(document: string): Promise<boolean> {
     return this.#writing(() => this.#storage.create(document, this.#context.newEpoch()))
+  }
+
+  /** Documents of the log, see `Log.list`. */
+  list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
+    return this.#storage.list(options)
+  }
+
+  /** The sessions of a document, as far as they are of clients. */
+  sessionsOf(document: string): Session[] {
+    return this.#rooms.get(document)?.clients ?? []
   }
 
   /** Compacts a document, see `Compactor.compact`. */
