@@ -2,10 +2,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Locator } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectHonesty, type Person, startDemo } from '../browser/demo.js'
 import { launchBrowser, withoutBrowser } from '../support/browser.js'
 import { readText } from '../support/tree.js'
 import { until } from '../support/until.js'
-import { expectHonesty, type Person, startDemo } from './demo.js'
 
 /** How a test uses a page on which one types lines of text. */
 interface TextPage {
