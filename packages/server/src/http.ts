@@ -7,6 +7,8 @@ import type { Relay } from './relay.js'
 export interface HttpOptions {
   /** a directory of static files: a built web application */
   readonly staticDirectory?: string
+  /** the HTTP interface for documents */
+  readonly api?: Hono
 }
 
 /**
@@ -27,6 +29,7 @@ export function createHttp(
     context.header('Upgrade', 'websocket')
     return context.json({ error: { code: 'not_found', reason: 'This path speaks WebSocket' } }, 426)
   })
+  if (options.api) app.route('/', options.api)
   if (options.staticDirectory !== undefined) serveFiles(app, options.staticDirectory)
   app.notFound((context) => context.json({ error: { code: 'not_found', reason: 'There is nothing here' } }, 404))
   app.onError((_error, context) => context.json({ error: { code: 'internal', reason: 'A bug' } }, 500))

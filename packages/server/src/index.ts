@@ -4,9 +4,14 @@
  *
  * @packageDocumentation
  */
+export type { ApiOptions } from './api/services.js'
 export * from './auth/index.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Counters } from './counters.js'
+export { type DocumentContent, type MergeOptions, ServerDocument } from './documents/serverDocument.js'
+export type { DocumentPoint } from './documents/types.js'
+export type { Json, JsonObject, Storing } from './documents/values.js'
+export type * from './import/json/form.js'
 export type { TrustProxy } from './limits/address.js'
 export { defaultRelayLimits, type RelayLimits } from './limits/limits.js'
 export * from './log/index.js'

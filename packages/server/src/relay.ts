@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ErrorCode, type Log, SynclineError, subprotocol } from '@syncline/protocol'
+import { assertDocumentName, type ErrorCode, type Log, SynclineError, subprotocol } from '@syncline/protocol'
+import type { Hono } from 'hono'
 import { WebSocket, WebSocketServer } from 'ws'
+import { createApi } from './api/api.js'
+import { type ApiOptions, apiServices } from './api/services.js'
 import type { Authorize, Revocation, Visitor } from './auth/authorize.js'
 import { answeredProtocol } from './auth/bearer.js'
 import { Gate } from './auth/gate.js'
@@ -17,6 +20,9 @@ import { Reassurance } from './connection/reassurance.js'
 import { type Counters, countRefusal, newCounters } from './counters.js'
 import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
+import { Coalescer } from './documents/coalescer.js'
+import { Documents } from './documents/documents.js'
+import { ServerDocument } from './documents/serverDocument.js'
 import { ProxyTrust, type TrustProxy } from './limits/address.js'
 import { Limiter, Overload } from './limits/limiter.js'
 import { limitsWith, type RelayLimits } from './limits/limits.js'
@@ -99,11 +105,13 @@ export interface RelayStats extends Readonly<Counters> {
 export class Relay {
   readonly #context: RelayContext
   readonly #rooms: Rooms
+  readonly #documents: Documents
+  readonly #coalescer: Coalescer
   readonly #origins: OriginPolicy
-  readonly #proxies: ProxyTrust
   readonly #sockets: Readonly<Record<Route['to'], WebSocketServer>>
   readonly #links = new Set<Link>()
   readonly #detach: (() => void)[] = []
+  readonly #closeLast: (() => Promise<void>)[] = []
   #onLastLinkClosed = () => {}
   #cancelBeat = () => {}
   #hasWarnedOfProxy = false
@@ -115,10 +123,11 @@ export class Relay {
    */
   constructor(log: Log, options: RelayOptions = {}) {
     this.#origins = new OriginPolicy(options.allowOrigins ?? [])
-    this.#proxies = new ProxyTrust(options.trustProxy ?? [])
     const limits = limitsWith(options.limits ?? {})
     this.#context = contextOf(log, limits, options)
     this.#rooms = this.#context.rooms
+    this.#documents = new Documents(this.#context)
+    this.#coalescer = new Coalescer(this.#context.clock)
     this.#sockets = webSocketServers(limits)
     this.#beatLater()
     if (options.disk) {
@@ -175,6 +184,35 @@ export class Relay {
       this.#refuse(request, socket, error)
     }
     return true
+  }
+
+  /**
+   * A document, for code of the process that the relay is in: to read it, to edit it with the durability of everybody's
+   * edits, and to be told of changes. It asks for no grant.
+   *
+   * @param options.subject in whose name it is edited, kept in the log; default none
+   * @throws SynclineError `invalid_name`
+   */
+  document(name: string, options: { readonly subject?: string } = {}): ServerDocument {
+    assertDocumentName(name, this.#context.limits.nameBytesMax)
+    return new ServerDocument(this.#documents, this.#coalescer, name, options.subject ?? '')
+  }
+
+  /**
+   * The HTTP interface for documents, below `/api/v1`: an application of Hono, to serve alone or to mount in another one.
+   * Each call makes one; a relay needs one.
+   */
+  api(options: ApiOptions = {}): Hono {
+    const { services, close } = apiServices(options, {
+      context: this.#context,
+      documents: this.#documents,
+      coalescer: this.#coalescer,
+      origins: this.#origins,
+      remove: (document) => this.remove(document),
+      create: (document) => this.create(document),
+    })
+    this.#closeLast.push(close)
+    return createApi(services)
   }
 
   /**
@@ -238,7 +276,7 @@ export class Relay {
     }
     // the request itself costs 2 KB, and would live as long as the connection
     const { url = '', headers } = request
-    const address = this.#addressOf(request)
+    const address = this.#context.proxies.addressOf(request)
     const account = this.#context.limiter.connect(address)
     // what is wrong with the handshake itself ws answers on its own, and calls nobody
     this.#sockets[route.to].handleUpgrade(request, socket, head, (webSocket) =>
@@ -246,15 +284,11 @@ export class Relay {
     )
   }
 
-  #addressOf({ socket, headers }: IncomingMessage): string {
-    return this.#proxies.addressOf(socket.remoteAddress ?? '', headers)
-  }
-
   #refuse(request: IncomingMessage, socket: Duplex, thrown: unknown): void {
     const error = thrown instanceof SynclineError ? thrown : new SynclineError('internal')
     if (error !== thrown) this.#context.exception(thrown)
     countRefusal(this.#context.counters, error)
-    this.#context.logger.info({ error, address: this.#addressOf(request) }, 'an upgrade was refused')
+    this.#context.logger.info({ error, address: this.#context.proxies.addressOf(request) }, 'an upgrade was refused')
     if (error instanceof Overload) this.#suspectProxy(request)
     refuseUpgrade(socket, upgradeStatuses[error.code] ?? 500, error, error instanceof Overload ? error.retryMs : null)
   }
@@ -262,7 +296,7 @@ export class Relay {
   /** All visitors of a proxy that is not trusted share what one address may take. */
   #suspectProxy({ headers }: IncomingMessage): void {
     const isForwarded = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
-    if (!isForwarded || !this.#proxies.isEmpty || this.#hasWarnedOfProxy) return
+    if (!isForwarded || !this.#context.proxies.isEmpty || this.#hasWarnedOfProxy) return
     this.#hasWarnedOfProxy = true
     this.#context.logger.warn({}, 'visitors are refused by the address of a proxy, which is not trusted: --trust-proxy')
   }
@@ -306,6 +340,7 @@ export class Relay {
     this.#cancelBeat()
     for (const detach of this.#detach) detach()
     await this.#rooms.close()
+    for (const close of this.#closeLast) await close()
   }
 }
 
@@ -338,8 +373,9 @@ function contextOf(log: Log, limits: RelayLimits, options: RelayOptions): RelayC
   const authorize = options.authorize ?? authorizeEveryone
   const revocations = new Revocations(options.revocations ?? null)
   const gate = new Gate({ authorize, revocations, limits, clock, logger, exception })
-  const [limiter, reassurance] = [new Limiter(limits, clock), new Reassurance(clock)]
-  return { limits, clock, logger, counters, backlog, limiter, reassurance, rooms, gate, nextSession, exception }
+  const bounds = { backlog, limiter: new Limiter(limits, clock), proxies: new ProxyTrust(options.trustProxy ?? []) }
+  const reassurance = new Reassurance(clock)
+  return { limits, clock, logger, counters, ...bounds, reassurance, rooms, gate, nextSession, exception }
 }
 
 function webSocketServers(limits: RelayLimits): Readonly<Record<Route['to'], WebSocketServer>> {

@@ -30,6 +30,8 @@ export interface ServeOptions {
   readonly allowOrigins: readonly string[]
   /** patterns of names of documents */
   readonly keepHistory: readonly string[]
+  /** of what is read over HTTP, or null for the default */
+  readonly cacheControl: string | null
   /** bytes to leave free on the disk, or null for the default */
   readonly diskReserve: number | null
   readonly auth: AuthOptions
@@ -62,6 +64,11 @@ const serveSchema = z
       )
       .default([]),
     keepHistory: z.array(z.string().min(1, 'expected a pattern of names such as notes/*')).default([]),
+    cacheControl: z
+      .string()
+      .regex(/^[\x20-\x7e]{1,200}$/, 'expected a value such as "public, max-age=5"')
+      .nullable()
+      .default(null),
     diskReserve: z
       .string()
       .regex(/^\d{1,9}(KiB|MiB|GiB)?$/, 'expected bytes, such as 500000000, 512MiB or 2GiB')
@@ -93,7 +100,9 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     })
   const command = program
     .command('serve')
-    .description('Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients.')
+    .description(
+      'Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients, /api/v1 over HTTP.',
+    )
     .addOption(setting('port', '<number>', 'port to listen on; 0 picks a free one').default('4321'))
     .addOption(setting('host', '<address>', 'address to listen on').default('127.0.0.1'))
     .addOption(setting('data', '<directory>', 'where the documents are kept').default('./data'))
@@ -111,6 +120,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
         'keep every change of documents with such names; repeatable, * stands for any characters',
       ).argParser(collectList),
     )
+    .addOption(setting('cache-control', '<value>', 'of documents that are read over HTTP (default: private, no-cache)'))
     .addOption(
       setting(
         'disk-reserve',
@@ -143,12 +153,9 @@ export function parseServeOptions(given: unknown): ServeOptions {
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files, limit: limits, trustProxy } = parsed.data
-  return {
-    ...{ host, port, data, logLevel, keepHistory, diskReserve, auth, limits, trustProxy, tls },
-    static: files,
-    allowOrigins: allowOrigin,
-  }
+  const { static: files, cacheControl, limit: limits, trustProxy } = parsed.data
+  const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
+  return { ...resolved, cacheControl, auth, limits, trustProxy, tls }
 }
 
 function describe({ path, message }: z.core.$ZodIssue): string {

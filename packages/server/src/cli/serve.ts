@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { createAdaptorServer } from '@hono/node-server'
 import { SynclineError } from '@syncline/protocol'
@@ -106,7 +107,10 @@ async function tlsOf({ tls }: ServeOptions): Promise<TlsFiles | null> {
 }
 
 function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null): Server {
-  const app = createHttp(relay, options.static === null ? {} : { staticDirectory: options.static })
+  const idempotencyFile = join(options.data, 'idempotency.jsonl')
+  const cacheControl = options.cacheControl === null ? {} : { cacheControl: options.cacheControl }
+  const api = relay.api({ idempotencyFile, ...cacheControl })
+  const app = createHttp(relay, { api, ...(options.static === null ? {} : { staticDirectory: options.static }) })
   const timeouts = { headersTimeout: headersMs, requestTimeout: requestMs, connectionsCheckingInterval: checkMs }
   const serverOptions = { ...timeouts, ...tls }
   if (tls !== null) {

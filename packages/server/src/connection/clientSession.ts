@@ -5,7 +5,7 @@ import { type Admitted, type FullGrant, isOver } from '../auth/gate.js'
 import { countRefusal } from '../counters.js'
 import type { Account } from '../limits/account.js'
 import type { LiveRoom } from '../rooms/liveRoom.js'
-import { ending, type Session, SharedReply } from '../rooms/session.js'
+import { ending, type Session, type SessionClient, SharedReply } from '../rooms/session.js'
 import type { RelayContext } from './context.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
@@ -59,6 +59,7 @@ export class ClientSession implements Session, Admitted {
   /** what it may take of the relay, and the same for its address and its subject, once that is known */
   readonly #accounts: Account[]
   #document = ''
+  #since = 0
   /** the last one that waits for its turn */
   #exchange: Exchange | null = null
   /** how often it was asked for a grant: the last answer counts */
@@ -75,6 +76,12 @@ export class ClientSession implements Session, Admitted {
     this.#context = context
     this.#wire = wire
     this.#accounts = [wire.account, context.limiter.session()]
+  }
+
+  get client(): SessionClient {
+    const { subject, access } = this
+    const { address } = this.#wire.credentials().visitor
+    return { subject, access, address, since: this.#since, end: (error) => this.fail(error) }
   }
 
   get document(): string {
@@ -104,6 +111,7 @@ export class ClientSession implements Session, Admitted {
     try {
       assertDocumentName(request.name, this.#context.limits.nameBytesMax)
       this.#document = request.name
+      this.#since = this.#context.clock.now()
       await this.#turn([this.#wire.account])
       if (this.#state.at !== 'asking') return
       let grant = await this.#ask()

@@ -2,6 +2,7 @@ import type { Gate } from '../auth/gate.js'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import type { Counters } from '../counters.js'
+import type { ProxyTrust } from '../limits/address.js'
 import type { Limiter } from '../limits/limiter.js'
 import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
@@ -17,6 +18,7 @@ export interface RelayContext {
   readonly rooms: Rooms
   readonly backlog: Backlog
   readonly limiter: Limiter
+  readonly proxies: ProxyTrust
   readonly reassurance: Reassurance
   readonly gate: Gate
   /** a number for a new session, unique within the relay */

@@ -5,12 +5,13 @@ const peer = '10.0.0.1'
 const visitor = '203.0.113.9'
 const forged = '198.51.100.1'
 
-function seen(trusted: TrustProxy, headers: { for?: string; forwarded?: string }, from = peer): string {
-  const { for: list, forwarded } = headers
-  return new ProxyTrust(trusted).addressOf(from, {
+function seen(trusted: TrustProxy, said: { for?: string; forwarded?: string }, from = peer): string {
+  const { for: list, forwarded } = said
+  const headers = {
     ...(list === undefined ? {} : { 'x-forwarded-for': list }),
     ...(forwarded === undefined ? {} : { forwarded }),
-  })
+  }
+  return new ProxyTrust(trusted).addressOf({ socket: { remoteAddress: from }, headers })
 }
 
 describe('the address of a visitor', () => {

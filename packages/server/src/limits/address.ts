@@ -7,6 +7,12 @@ const hopsMax = 32
 /** The proxies in front of a relay: how many there are, or their addresses, such as `10.0.0.0/8`. */
 export type TrustProxy = number | readonly string[]
 
+/** What is known of a request. */
+export interface Connected {
+  readonly socket: { readonly remoteAddress?: string | undefined }
+  readonly headers: IncomingHttpHeaders
+}
+
 /** Tells where visitors come from, behind proxies that are trusted to say it. */
 export class ProxyTrust {
   readonly #hops: number
@@ -31,11 +37,9 @@ export class ProxyTrust {
    * The address of a visitor. What the last trusted proxy has added counts, no more: whatever is further to the left was
    * said by somebody who is not trusted. Of two headers that do not agree, one was said by the visitor: then the proxy's own
    * address counts.
-   *
-   * @param peer the other end of the socket
    */
-  addressOf(peer: string, headers: IncomingHttpHeaders): string {
-    const nearest = plainAddress(peer) ?? ''
+  addressOf({ socket, headers }: Connected): string {
+    const nearest = plainAddress(socket.remoteAddress ?? '') ?? ''
     if (this.isEmpty) return nearest
     const lists = [forwardedFor(headers['x-forwarded-for']), forwarded(headers.forwarded)].filter(
       (list) => list !== null,

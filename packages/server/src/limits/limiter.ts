@@ -46,14 +46,19 @@ export class Limiter {
    * @throws Overload
    */
   connect(address: string): Account {
-    if (address === '') return free
-    const account = this.#addresses.of(addressGroup(address), this.#clock.now())
+    const account = this.address(address)
+    if (account === free) return free
     const max = this.#limits.addressConnectionsMax
     if (account.holders >= max) {
       throw new Overload('too_many_connections', sessionsRetryMs, `This address has ${max}`)
     }
     this.reserve('connections', 1, [account], 0)
     return account
+  }
+
+  /** The account of an address; empty where that is not known. */
+  address(address: string): Account {
+    return address === '' ? free : this.#addresses.of(addressGroup(address), this.#clock.now())
   }
 
   /** The account of a subject; empty where nobody asked who it is. */

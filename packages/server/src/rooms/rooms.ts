@@ -1,4 +1,4 @@
-import type { Log, RoomEffect } from '@syncline/protocol'
+import type { DocumentInfo, Log, RoomEffect } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
@@ -9,6 +9,7 @@ import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
 import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
+import type { Session } from './session.js'
 import { Storage } from './storage.js'
 
 /** What the rooms of a relay work with. */
@@ -150,6 +151,16 @@ export class Rooms {
    */
   create(document: string): Promise<boolean> {
     return this.#writing(() => this.#storage.create(document, this.#context.newEpoch()))
+  }
+
+  /** Documents of the log, see `Log.list`. */
+  list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
+    return this.#storage.list(options)
+  }
+
+  /** The sessions of a document, as far as they are of clients. */
+  sessionsOf(document: string): Session[] {
+    return this.#rooms.get(document)?.clients ?? []
   }
 
   /** Compacts a document, see `Compactor.compact`. */

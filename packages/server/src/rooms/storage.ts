@@ -1,4 +1,4 @@
-import type { BaseReplacement, Log, StoredDocument } from '@syncline/protocol'
+import type { BaseReplacement, DocumentInfo, Log, StoredDocument } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import { type CommitSource, Committer } from '../log/committer.js'
@@ -43,6 +43,12 @@ export class Storage {
   read(document: string): Promise<StoredDocument | null> {
     this.assertReady()
     return this.#log.read(document)
+  }
+
+  /** @throws SynclineError `storage_failed`, and what the log throws */
+  list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
+    this.assertReady()
+    return this.#log.list(options)
   }
 
   /** @throws SynclineError `storage_failed`, and what the log throws; `fail` has to be told */
