@@ -23,10 +23,13 @@ describe('changes of limits', () => {
     expect(others).toEqual({ ...defaultRelayLimits, documentSessionsMax: undefined, ...others })
   })
 
-  test.each([{ toString: 1 }, { frames: 1 }, { nameBytesMax: 0 }, { nameBytesMax: 1.5 }, { nameBytesMax: Number.NaN }])(
-    '%j makes no sense',
-    (changes) => {
-      expect(() => limitsWith(changes as object)).toThrow(expect.objectContaining({ code: 'invalid_option' }))
-    },
-  )
+  test.each<[object]>([
+    [{ toString: 1 }],
+    [{ frames: 1 }],
+    [{ nameBytesMax: 0 }],
+    [{ nameBytesMax: 1.5 }],
+    [{ nameBytesMax: Number.NaN }],
+  ])('%j makes no sense', (changes) => {
+    expect(() => limitsWith(changes)).toThrow(expect.objectContaining({ code: 'invalid_option' }))
+  })
 })
