@@ -32,6 +32,7 @@ import { Coalescer } from './documents/coalescer.js'
 import { Documents } from './documents/documents.js'
 import { ServerDocument } from './documents/serverDocument.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
+import type { CommitObserver } from './metrics.js'
 import { nameMatcher } from './names.js'
 import { type Disk, Reserve } from './rooms/reserve.js'
 import { Rooms } from './rooms/rooms.js'
@@ -78,6 +79,8 @@ export interface RelayOptions {
    * read. LevelDB loses what it calls written when a disk is full.
    */
   readonly disk?: Disk
+  /** told how long each commit takes: {@link Metrics} */
+  readonly commitObserver?: CommitObserver
 }
 
 /** What a relay is doing, and what it has counted since it began. */
@@ -357,7 +360,14 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   const keepsHistory = nameMatcher(options.keepHistory ?? [])
   const backlog = new Backlog(limits.backlogBytesHigh, clock)
   const edges = { limits, clock, logger, counters, backlog, exception }
-  const rooms = new Rooms(log, { ...edges, reopen, unloadMs, newEpoch, keepsHistory })
+  const rooms = new Rooms(log, {
+    ...edges,
+    commitObserver: options.commitObserver ?? null,
+    reopen,
+    unloadMs,
+    newEpoch,
+    keepsHistory,
+  })
   let sessions = 0
   const nextSession = () => ++sessions
   const authorize = options.authorize ?? authorizeEveryone
