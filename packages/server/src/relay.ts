@@ -27,6 +27,7 @@ import { ProxyTrust, type TrustProxy } from './limits/address.js'
 import { Limiter, Overload } from './limits/limiter.js'
 import { limitsWith, type RelayLimits } from './limits/limits.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
+import type { CommitObserver } from './metrics.js'
 import { nameMatcher } from './names.js'
 import { type Disk, Reserve } from './rooms/reserve.js'
 import { Rooms } from './rooms/rooms.js'
@@ -78,6 +79,8 @@ export interface RelayOptions {
    * read. LevelDB loses what it calls written when a disk is full.
    */
   readonly disk?: Disk
+  /** told how long each commit takes: {@link Metrics} */
+  readonly commitObserver?: CommitObserver
 }
 
 /** What a relay is doing, and what it has counted since it began. */
@@ -367,7 +370,14 @@ function contextOf(log: Log, limits: RelayLimits, options: RelayOptions): RelayC
   const keepsHistory = nameMatcher(options.keepHistory ?? [])
   const backlog = new Backlog(limits.backlogBytesHigh)
   const edges = { limits, clock, logger, counters, backlog, exception }
-  const rooms = new Rooms(log, { ...edges, reopen, unloadMs, newEpoch, keepsHistory })
+  const rooms = new Rooms(log, {
+    ...edges,
+    commitObserver: options.commitObserver ?? null,
+    reopen,
+    unloadMs,
+    newEpoch,
+    keepsHistory,
+  })
   let sessions = 0
   const nextSession = () => ++sessions
   const authorize = options.authorize ?? authorizeEveryone

@@ -8,6 +8,7 @@ describe('the options of serve', () => {
     expect(parseServeOptions(given)).toEqual({
       host: '127.0.0.1',
       port: 4321,
+      metricsPort: null,
       data: './data',
       logLevel: 'info',
       static: null,

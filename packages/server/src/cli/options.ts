@@ -34,6 +34,8 @@ export interface ServeOptions {
   readonly cacheControl: string | null
   /** bytes to leave free on the disk, or null for the default */
   readonly diskReserve: number | null
+  /** where `/metrics` is served on this machine, or null */
+  readonly metricsPort: number | null
   readonly auth: AuthOptions
   /** those that differ from the defaults */
   readonly limits: Partial<RelayLimits>
@@ -42,14 +44,17 @@ export interface ServeOptions {
   readonly tls: { readonly cert: string; readonly key: string } | null
 }
 
+const portNumber = z
+  .string()
+  .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
+  .transform(Number)
+  .refine((port) => port <= 65_535, 'expected a number from 0 to 65535')
+
 const serveSchema = z
   .object({
     host: z.string().min(1, 'expected an address or a name'),
-    port: z
-      .string()
-      .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
-      .transform(Number)
-      .refine((port) => port <= 65_535, 'expected a number from 0 to 65535'),
+    port: portNumber,
+    metricsPort: portNumber.nullable().default(null),
     data: z.string().min(1, 'expected a directory'),
     logLevel: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
     static: z.string().refine(isDirectory, 'expected a directory that exists').nullable().default(null),
@@ -128,6 +133,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
         'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
       ),
     )
+    .addOption(setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'))
     .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
     .addOption(setting('tls-key', '<file>', 'its key'))
   for (const option of [...limitSettings(), ...authSettings()]) command.addOption(option)
@@ -153,9 +159,9 @@ export function parseServeOptions(given: unknown): ServeOptions {
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files, cacheControl, limit: limits, trustProxy } = parsed.data
+  const { static: files, cacheControl, metricsPort, limit: limits, trustProxy } = parsed.data
   const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
-  return { ...resolved, cacheControl, auth, limits, trustProxy, tls }
+  return { ...resolved, cacheControl, metricsPort, auth, limits, trustProxy, tls }
 }
 
 function describe({ path, message }: z.core.$ZodIssue): string {

@@ -8,10 +8,11 @@ import { createAdaptorServer } from '@hono/node-server'
 import { SynclineError } from '@syncline/protocol'
 import { systemClock } from '../clock.js'
 import { type Control, createControl, listenForControl } from '../control/server.js'
-import { createHttp } from '../http.js'
+import { createHttp, createOperatorHttp } from '../http.js'
 import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
 import { createLogger, type Logger } from '../logger.js'
+import { Metrics } from '../metrics.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
 import { authorizerOf } from './auth.js'
@@ -50,8 +51,9 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
   const { allowOrigins, keepHistory, diskReserve, limits, trustProxy } = options
   const disk = { space: () => spaceOf(options.data), ...(diskReserve === null ? {} : { reserveBytes: diskReserve }) }
   const revocations = revocationsIn(options.data)
+  const metrics = new Metrics({ space: disk.space, process: true })
   const relay = new Relay(await openLog(), {
-    ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, limits, trustProxy },
+    ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, limits, trustProxy, commitObserver: metrics },
     reopen: openLog,
   })
   try {
@@ -66,8 +68,14 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
       await control.close()
       throw error
     })
+    metrics.watch(relay)
+    const operatorServer = await serveOperator(relay, metrics, options.metricsPort).catch(async (error: unknown) => {
+      await control.close()
+      server.close()
+      throw error
+    })
     logger.info({ url, data: options.data }, 'the relay is listening')
-    return { url, stop: () => stop({ server, relay, control, logger }) }
+    return { url, stop: () => stop({ server, operatorServer, relay, control, logger }) }
   } catch (error) {
     await relay.close()
     throw error
@@ -121,12 +129,17 @@ function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null)
   return createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server
 }
 
-function listen(server: Server, { host, port, tls }: ServeOptions): Promise<string> {
+async function listen(server: Server, { host, port, tls }: ServeOptions): Promise<string> {
+  await listenOn(server, host, port)
+  return urlOf(server.address() as AddressInfo, tls === null ? 'http' : 'https')
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
       server.off('error', reject)
-      resolve(urlOf(server.address() as AddressInfo, tls === null ? 'http' : 'https'))
+      resolve()
     })
   })
 }
@@ -137,19 +150,31 @@ function urlOf({ address, family, port }: AddressInfo, scheme: 'http' | 'https')
   return `${scheme}://${isWildcard ? 'localhost' : host}:${port}`
 }
 
+/** On this machine alone: what it tells is for the operator. */
+async function serveOperator(relay: Relay, metrics: Metrics, port: number | null): Promise<Server | null> {
+  if (port === null) return null
+  const { fetch } = createOperatorHttp(relay, metrics)
+  const server = createAdaptorServer({ fetch, serverOptions: { headersTimeout: headersMs } }) as Server
+  await listenOn(server, '127.0.0.1', port)
+  return server
+}
+
 interface Stopping {
   readonly server: Server
+  readonly operatorServer: Server | null
   readonly relay: Relay
   readonly control: Control
   readonly logger: Logger
 }
 
-async function stop({ server, relay, control, logger }: Stopping): Promise<void> {
+async function stop({ server, operatorServer, relay, control, logger }: Stopping): Promise<void> {
   logger.info({}, 'the relay is stopping')
   await control.close() // before another process may have the directory
   const closed = new Promise((resolve) => server.close(resolve))
   await relay.close()
   server.closeAllConnections()
+  operatorServer?.close()
+  operatorServer?.closeAllConnections()
   await closed
   logger.info({}, 'the relay has stopped')
 }

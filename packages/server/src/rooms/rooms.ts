@@ -7,6 +7,7 @@ import { CompactionThread } from '../compaction/thread.js'
 import { type Counters, countRefusal } from '../counters.js'
 import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
+import type { CommitObserver } from '../metrics.js'
 import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
 import type { Session } from './session.js'
@@ -21,6 +22,8 @@ export interface RoomsOptions {
   readonly backlog: Backlog
   /** see `StorageOptions` */
   readonly reopen: (() => Promise<Log>) | null
+  /** see `StorageOptions` */
+  readonly commitObserver: CommitObserver | null
   /** counts and logs an exception that was caught at the edge of a room */
   readonly exception: (error: unknown) => void
   /** how long a room stays when its last session has left: a page that is reloaded comes back to it */
@@ -32,7 +35,7 @@ export interface RoomsOptions {
 }
 
 /** What one room needs of its owner. */
-export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistory'> {
+export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'commitObserver' | 'keepsHistory'> {
   readonly storage: Storage
   readonly compactor: Pick<Compactor, 'request'>
   readonly fanOut: FanOut

@@ -20,6 +20,7 @@ async function roomWith(bytes: number): Promise<LiveRoom> {
     counters: newCounters(),
     backlog: new Backlog(defaultLimits.backlogBytesHigh),
     reopen: null,
+    commitObserver: null,
     exception: (error: unknown) => {
       throw error
     },

@@ -43,6 +43,7 @@ test('a move of a cursor is told, also where the wake before it was overtaken, w
     counters: newCounters(),
     backlog: new Backlog(defaultLimits.backlogBytesHigh),
     reopen: null,
+    commitObserver: null,
     exception: (error: unknown) => {
       throw error
     },
