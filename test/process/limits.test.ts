@@ -65,6 +65,16 @@ test('a limit that there is none of ends it, and is named', async () => {
   expect([code, err]).toEqual([2, expect.stringMatching(/^syncline: invalid_option: --limit: .*"sessions"/)])
 })
 
+test('requests over HTTP count as opens of their address, and are told when to come back', async () => {
+  const relay = await start({ args: ['--limit', 'addressOpensBurst=2,addressOpensPerSecond=1'] })
+  const answers = []
+  for (let i = 0; i < 4; i++) answers.push(await fetch(`${relay.url}/api/v1/documents/notes`))
+  expect(answers.slice(0, 2).map(({ status }) => status)).toEqual([404, 404])
+  const last = answers.at(-1)!
+  expect([last.status, Number(last.headers.get('Retry-After'))]).toEqual([429, 1])
+  expect(await last.json()).toMatchObject({ code: 'rate_limited' })
+})
+
 test('who connects and says nothing, or not all of a request, is gone in a few seconds', async () => {
   const relay = await start({})
   const sockets = ['', 'GET /sync HTTP/1.1\r\nHost: x\r\n'].map((said) => {
