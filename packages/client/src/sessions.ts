@@ -56,7 +56,7 @@ export class Sessions {
     if (!document) return
     this.#touched.add(document)
     document.receive(reply)
-    if (reply.type === 'refused' || reply.type === 'closed') this.#ended(channel, document, reply.code)
+    if (reply.type === 'refused' || reply.type === 'closed') this.#ended(channel, document, reply.code, reply.retryMs)
   }
 
   faulted(channel: Channel, error: SynclineError): void {
@@ -89,10 +89,10 @@ export class Sessions {
     this.#touched.clear()
   }
 
-  #ended(channel: Channel, document: SharedDocument, code: ErrorCode): void {
+  #ended(channel: Channel, document: SharedDocument, code: ErrorCode, retryMs?: number): void {
     this.#open.delete(channel)
     if (!document.lacksSession) return
-    if (!wantsToken.has(code)) return document.backoff.retry(() => this.join(document))
+    if (!wantsToken.has(code)) return document.backoff.retry(() => this.join(document), retryMs)
     this.#shutOut.add(document)
     this.#tokens.renew(this.renewed)
   }

@@ -79,15 +79,24 @@ export function readRest(decoder: decoding.Decoder): Uint8Array {
   return rest
 }
 
-export function writeEnding(encoder: encoding.Encoder, ending: { code: string; reason: string; retry: boolean }): void {
-  encoding.writeUint8(encoder, ending.retry ? 1 : 0)
+const endingFlags = { retry: 1, retryMs: 2 }
+
+export function writeEnding(
+  encoder: encoding.Encoder,
+  ending: { code: string; reason: string; retry: boolean; retryMs?: number },
+): void {
+  const { retry, retryMs } = ending
+  encoding.writeUint8(encoder, (retry ? endingFlags.retry : 0) | (retryMs === undefined ? 0 : endingFlags.retryMs))
+  if (retryMs !== undefined) encoding.writeVarUint(encoder, retryMs)
   encoding.writeVarString(encoder, ending.code)
   encoding.writeVarString(encoder, ending.reason)
 }
 
 export function readEnding(decoder: decoding.Decoder) {
-  const retry = readFlags(decoder, 1) === 1
-  return { ...readReason(decoder), retry }
+  const flags = readFlags(decoder, endingFlags.retry | endingFlags.retryMs)
+  const wait = (flags & endingFlags.retryMs) === 0 ? {} : { retryMs: decoding.readVarUint(decoder) }
+  const retry = (flags & endingFlags.retry) !== 0
+  return { ...readReason(decoder), retry, ...wait }
 }
 
 export function readReason(decoder: decoding.Decoder) {

@@ -3,6 +3,8 @@ import { isIP } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
 import { Command } from 'commander'
 import { z } from 'zod'
+import type { TrustProxy } from '../limits/address.js'
+import type { RelayLimits } from '../limits/limits.js'
 import { type LogLevel, logLevels } from '../logger.js'
 import { isOrigin } from '../upgrade.js'
 import { version } from '../version.js'
@@ -11,6 +13,7 @@ import { addBackup } from './backup.js'
 import { addCheck } from './check.js'
 import { addDoc } from './doc/command.js'
 import { addMovingIn } from './import.js'
+import { amountOf, limitSettings, limitsShape } from './limits.js'
 import { addRevoke } from './revoke.js'
 import { collectList, setting } from './setting.js'
 import { addStatus } from './status.js'
@@ -27,21 +30,31 @@ export interface ServeOptions {
   readonly allowOrigins: readonly string[]
   /** patterns of names of documents */
   readonly keepHistory: readonly string[]
+  /** of what is read over HTTP, or null for the default */
+  readonly cacheControl: string | null
   /** bytes to leave free on the disk, or null for the default */
   readonly diskReserve: number | null
+  /** where `/metrics` is served on this machine, or null */
+  readonly metricsPort: number | null
   readonly auth: AuthOptions
+  /** those that differ from the defaults */
+  readonly limits: Partial<RelayLimits>
+  readonly trustProxy: TrustProxy
   /** files of certificate and key, or null for plain HTTP */
   readonly tls: { readonly cert: string; readonly key: string } | null
 }
 
+const portNumber = z
+  .string()
+  .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
+  .transform(Number)
+  .refine((port) => port <= 65_535, 'expected a number from 0 to 65535')
+
 const serveSchema = z
   .object({
     host: z.string().min(1, 'expected an address or a name'),
-    port: z
-      .string()
-      .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
-      .transform(Number)
-      .refine((port) => port <= 65_535, 'expected a number from 0 to 65535'),
+    port: portNumber,
+    metricsPort: portNumber.nullable().default(null),
     data: z.string().min(1, 'expected a directory'),
     logLevel: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
     static: z.string().refine(isDirectory, 'expected a directory that exists').nullable().default(null),
@@ -56,14 +69,20 @@ const serveSchema = z
       )
       .default([]),
     keepHistory: z.array(z.string().min(1, 'expected a pattern of names such as notes/*')).default([]),
+    cacheControl: z
+      .string()
+      .regex(/^[\x20-\x7e]{1,200}$/, 'expected a value such as "public, max-age=5"')
+      .nullable()
+      .default(null),
     diskReserve: z
       .string()
       .regex(/^\d{1,9}(KiB|MiB|GiB)?$/, 'expected bytes, such as 500000000, 512MiB or 2GiB')
-      .transform(bytesOf)
+      .transform((text) => amountOf(text)!)
       .nullable()
       .default(null),
     tlsCert: z.string().optional(),
     tlsKey: z.string().optional(),
+    ...limitsShape,
     ...authShape,
   })
   .superRefine((given, context) => {
@@ -86,7 +105,9 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     })
   const command = program
     .command('serve')
-    .description('Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients.')
+    .description(
+      'Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients, /api/v1 over HTTP.',
+    )
     .addOption(setting('port', '<number>', 'port to listen on; 0 picks a free one').default('4321'))
     .addOption(setting('host', '<address>', 'address to listen on').default('127.0.0.1'))
     .addOption(setting('data', '<directory>', 'where the documents are kept').default('./data'))
@@ -104,6 +125,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
         'keep every change of documents with such names; repeatable, * stands for any characters',
       ).argParser(collectList),
     )
+    .addOption(setting('cache-control', '<value>', 'of documents that are read over HTTP (default: private, no-cache)'))
     .addOption(
       setting(
         'disk-reserve',
@@ -111,9 +133,10 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
         'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
       ),
     )
+    .addOption(setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'))
     .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
     .addOption(setting('tls-key', '<file>', 'its key'))
-  for (const option of authSettings()) command.addOption(option)
+  for (const option of [...limitSettings(), ...authSettings()]) command.addOption(option)
   command.exitOverride().action((given) => serve(parseServeOptions({ ...given, ...secretInEnvironment() })))
   addDoc(program)
   addMovingIn(program)
@@ -136,13 +159,9 @@ export function parseServeOptions(given: unknown): ServeOptions {
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files } = parsed.data
-  return { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve, auth, tls }
-}
-
-function bytesOf(text: string): number {
-  const unit = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[text.slice(-3)] ?? 1
-  return Number.parseInt(text, 10) * unit
+  const { static: files, cacheControl, metricsPort, limit: limits, trustProxy } = parsed.data
+  const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
+  return { ...resolved, cacheControl, metricsPort, auth, limits, trustProxy, tls }
 }
 
 function describe({ path, message }: z.core.$ZodIssue): string {

@@ -1,24 +1,29 @@
-import type { Limits, Log, RoomEffect } from '@syncline/protocol'
+import type { DocumentInfo, Log, RoomEffect } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import { Compactor } from '../compaction/compactor.js'
 import { CompactionThread } from '../compaction/thread.js'
-import type { Counters } from '../counters.js'
+import { type Counters, countRefusal } from '../counters.js'
+import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
+import type { CommitObserver } from '../metrics.js'
 import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
+import type { Session } from './session.js'
 import { Storage } from './storage.js'
 
 /** What the rooms of a relay work with. */
 export interface RoomsOptions {
-  readonly limits: Limits
+  readonly limits: RelayLimits
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: Counters
   readonly backlog: Backlog
   /** see `StorageOptions` */
   readonly reopen: (() => Promise<Log>) | null
+  /** see `StorageOptions` */
+  readonly commitObserver: CommitObserver | null
   /** counts and logs an exception that was caught at the edge of a room */
   readonly exception: (error: unknown) => void
   /** how long a room stays when its last session has left: a page that is reloaded comes back to it */
@@ -30,7 +35,7 @@ export interface RoomsOptions {
 }
 
 /** What one room needs of its owner. */
-export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistory'> {
+export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'commitObserver' | 'keepsHistory'> {
   readonly storage: Storage
   readonly compactor: Pick<Compactor, 'request'>
   readonly fanOut: FanOut
@@ -151,6 +156,16 @@ export class Rooms {
     return this.#writing(() => this.#storage.create(document, this.#context.newEpoch()))
   }
 
+  /** Documents of the log, see `Log.list`. */
+  list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
+    return this.#storage.list(options)
+  }
+
+  /** The sessions of a document, as far as they are of clients. */
+  sessionsOf(document: string): Session[] {
+    return this.#rooms.get(document)?.clients ?? []
+  }
+
   /** Compacts a document, see `Compactor.compact`. */
   compact(document: string): Promise<void> {
     return this.#compactor.compact(document)
@@ -211,7 +226,7 @@ export class Rooms {
         counters.rejected++
         return logger.info({ document, session: note.session, code: note.code }, 'an update was rejected')
       case 'refused':
-        counters.refused++
+        countRefusal(counters, note.code)
         return logger.info({ document, session: note.session, code: note.code }, 'a session was refused')
     }
   }
