@@ -261,14 +261,14 @@ describe('an access that changes', () => {
     y.text.insert(0, 'still read')
     await client.hears(1, 'update')
     client.ask(1, { type: 'update', seq: 2, answer: false, update: typed(new Y.Doc(), 'x') })
-    expect(await client.hears(1, 'closed')).toMatchObject({ code: 'read_only', retry: false })
+    expect(await client.hears(1, 'rejected')).toMatchObject({ seq: 2, code: 'read_only' })
     connection.goOffline()
     connection.goOnline()
     await until('it to be a reader', () => handle.status.access === 'read')
     await until('it to read', () => text.toString() === 'still read' && cursor() === 'Ada')
   })
 
-  test('down and up again, in band: what was typed meanwhile is kept, and saved', async () => {
+  test('down and up again, in band: what was typed meanwhile is set aside, and the rest is saved', async () => {
     const clock = new TestClock()
     let access: 'read' | 'write' = 'write'
     const authorize: Authorize = async () => ({ subject: 'ada', access, expiresAt: clock.now() + 10_000 })
@@ -280,19 +280,26 @@ describe('an access that changes', () => {
     clock.pass(9_100) // it is asked for anew, a while before it ends
     await until('it to be a reader', () => handle.status.access === 'read')
     text.insert(1, 'b')
-    expect(handle.status).toMatchObject({ saved: false, connection: 'online' })
+    await expect(handle.saved()).rejects.toMatchObject({ code: 'read_only' })
+    await until('the new replica', () => handle.doc !== text.doc && handle.status.synced)
+    expect(handle.status).toMatchObject({ saved: true, refused: 1, connection: 'online' })
+    const copy = new Y.Doc()
+    Y.applyUpdate(copy, Y.encodeStateAsUpdate(handle.doc))
+    for (const { update } of handle.refused) Y.applyUpdate(copy, update)
+    expect(copy.getText(text.doc?.share.keys().next().value).toString()).toBe('ab')
     access = 'write'
     clock.pass(9_100)
     await until('it to write', () => handle.status.access === 'write')
-    text.insert(2, 'c')
+    const now = handle.doc.getText(text.doc?.share.keys().next().value)
+    now.insert(1, 'c')
     await handle.saved()
     expect(relay.stats()).toMatchObject({ sessions: 1, refused: 0 })
     const { text: other, handle: reader } = join(url, 'notes', {})
     await reader.synced
-    expect(other.toString()).toBe('abc')
+    expect(other.toString()).toBe('ac')
   })
 
-  test('up, for one that was opened for reading with edits that it had made offline', async () => {
+  test('up, for one whose offline edits were set aside, since it was opened for reading: it writes, and they are kept', async () => {
     const clock = new TestClock()
     let access: 'read' | 'write' = 'read'
     const authorize: Authorize = async () => ({ subject: 'ada', access, expiresAt: clock.now() + 10_000 })
@@ -300,12 +307,14 @@ describe('an access that changes', () => {
     const { handle, text, connection } = join(url, 'notes', { online: false })
     text.insert(0, 'offline')
     connection.goOnline()
-    await handle.synced
-    expect(handle.status).toMatchObject({ access: 'read', pending: 1 })
+    await until('the new replica', () => handle.doc !== text.doc && handle.status.synced)
+    expect(handle.status).toMatchObject({ access: 'read', pending: 0, refused: 1 })
     access = 'write'
     clock.pass(9_100)
+    await until('it to write', () => handle.status.access === 'write')
+    handle.doc.getMap('map').set('written', true)
     await handle.saved()
-    expect(handle.status).toMatchObject({ access: 'write', pending: 0 })
+    expect(handle.status).toMatchObject({ access: 'write', pending: 0, refused: 1 })
   })
 })
 

@@ -117,7 +117,7 @@ const mutants: Mutant[] = [
   {
     name: 'open before the local copy has been read',
     file: 'protocol/src/peer/peer.ts',
-    find: "if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }\n    else if",
+    find: "if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }\n        else if",
     replace: 'if',
   },
   {
