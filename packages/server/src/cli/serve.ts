@@ -19,6 +19,8 @@ import { revocationsIn } from './revoke.js'
 
 // a request's head may take this long: nobody needs more, and a slow one costs a socket
 const headersMs = 5_000
+// Node looks that often for those that are late; its 30 s would let each of them stay for so long
+const lookMs = 1_000
 
 /** A relay that serves, and how it is stopped. */
 export interface Serving {
@@ -103,7 +105,7 @@ async function tlsOf({ tls }: ServeOptions): Promise<TlsFiles | null> {
 
 function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null): Server {
   const app = createHttp(relay, options.static === null ? {} : { staticDirectory: options.static })
-  const serverOptions = { headersTimeout: headersMs, ...tls }
+  const serverOptions = { headersTimeout: headersMs, connectionsCheckingInterval: lookMs, ...tls }
   if (tls !== null) {
     return createAdaptorServer({ fetch: app.fetch, createServer: createTlsServer, serverOptions }) as unknown as Server
   }

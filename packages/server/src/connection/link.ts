@@ -51,6 +51,8 @@ export class Link implements Held {
   #isReceiving = true
   #isPaused = false
   #isHeld = false
+  /** it asks for more than it takes */
+  #isOverfed = false
   #silentBeats = 0
   #quietBeats = 0
   #stalledBeats = 0
@@ -221,7 +223,7 @@ export class Link implements Held {
   }
 
   get #isUnread(): boolean {
-    return this.#isPaused || this.#isHeld
+    return this.#isPaused || this.#isHeld || this.#isOverfed
   }
 
   #readOrWait(): void {
@@ -239,6 +241,18 @@ export class Link implements Held {
     if (!this.#isOpen || !this.#isReceiving) return
     if (!isBinary) return this.fail(4400, new SynclineError('malformed_frame', 'A text frame'))
     this.#handler?.received(owned(data as Buffer))
+    if (this.#outbox.isFull) this.#waitUntilItTakesSome()
+  }
+
+  /** Answers to what it says shall not pile up where it does not read them. */
+  #waitUntilItTakesSome(): void {
+    if (this.#isOverfed || !this.#isOpen) return
+    this.#isOverfed = true
+    this.#readOrWait()
+    this.#outbox.whenRoom(() => {
+      this.#isOverfed = false
+      this.#readOrWait()
+    })
   }
 
   #end(): void {
