@@ -4,9 +4,13 @@ import { defineConfig } from 'vitest/config'
 const source = (name: string, file = 'index') =>
   fileURLToPath(new URL(`./packages/${name}/src/${file}.ts`, import.meta.url))
 
-// these have real sockets, relays, browsers and npm: one file at a time, so that none waits for a core that another has
-const folders = ['bench', 'browser', 'cli', 'client', 'crash', 'interop', 'packages', 'process', 'relay', 'soak']
-const serial = folders.map((folder) => `test/${folder}/**/*.test.ts`)
+// These have real sockets, relays, browsers and npm: one file at a time in each lane, so that a test has a core for itself
+// and for the process that it talks to. `npm test` runs both lanes at once.
+const lanes = {
+  sockets: ['abuse', 'api', 'cli', 'client', 'interop', 'process', 'relay', 'browser'],
+  disks: ['crash', 'soak', 'bench', 'packages', 'react', 'gallery'],
+}
+const filesOf = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`)
 
 export default defineConfig({
   resolve: {
@@ -16,6 +20,7 @@ export default defineConfig({
       '@syncline/client/element': source('client', 'statusElement'),
       '@syncline/client/node': source('client', 'store/level'),
       '@syncline/client': source('client'),
+      '@syncline/react': source('react'),
       '@syncline/server': source('server'),
       // the client's own import, which package.json maps to its dist
       '#websocket': source('client', 'websocket/node'),
@@ -28,13 +33,13 @@ export default defineConfig({
         test: {
           name: 'parallel',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**', ...serial],
+          exclude: ['**/node_modules/**', '**/dist/**', ...filesOf(Object.values(lanes).flat())],
         },
       },
-      {
-        extends: true,
-        test: { name: 'serial', include: serial, fileParallelism: false, sequence: { groupOrder: 1 } },
-      },
+      ...Object.entries(lanes).map(([name, folders], index) => ({
+        extends: true as const,
+        test: { name, include: filesOf(folders), fileParallelism: false, sequence: { groupOrder: index + 1 } },
+      })),
     ],
     testTimeout: 30_000,
     hookTimeout: 30_000,

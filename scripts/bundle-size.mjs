@@ -1,4 +1,5 @@
-// Prints what the client weighs in a page: minified and gzipped, without yjs, which every such page has anyway.
+// Prints what the client weighs in a page, and what React's hooks add to that: minified and gzipped, without yjs, which
+// every such page has anyway.
 // y-protocols and the parts of lib0 are counted, though lib0 comes with yjs too. Fails above the bounds.
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
@@ -13,11 +14,23 @@ const entries = [
       "export { indexedDbStore } from '@syncline/client/indexeddb'",
     ],
   },
+  {
+    what: 'the hooks for React, without React and the client',
+    gzipBytesMax: 3 * 1024,
+    imports: ["export * from '@syncline/react'"],
+    external: ['react', '@syncline/client'],
+  },
 ]
-const parts = ['packages/client', 'packages/protocol', 'node_modules/y-protocols', 'node_modules/lib0']
+const parts = [
+  'packages/react',
+  'packages/client',
+  'packages/protocol',
+  'node_modules/y-protocols',
+  'node_modules/lib0',
+]
 const forNode = /node_modules\/(ws|level|classic-level)\/|websocket\/node|store\/level/
 
-for (const { what, gzipBytesMax, imports } of entries) {
+for (const { what, gzipBytesMax, imports, external = [] } of entries) {
   const { outputFiles, metafile } = await build({
     stdin: { contents: imports.join('\n'), resolveDir: import.meta.dirname },
     bundle: true,
@@ -25,7 +38,7 @@ for (const { what, gzipBytesMax, imports } of entries) {
     format: 'esm',
     target: 'es2022',
     platform: 'browser',
-    external: ['yjs'],
+    external: ['yjs', ...external],
     write: false,
     metafile: true,
     logLevel: 'error',
@@ -37,7 +50,7 @@ for (const { what, gzipBytesMax, imports } of entries) {
   console.log(`${what}:`)
   for (const part of parts) {
     const bytes = inputs.reduce((sum, [path, { bytesInOutput }]) => sum + (path.includes(part) ? bytesInOutput : 0), 0)
-    console.log(`${String(bytes).padStart(7)} bytes minified  ${part}`)
+    if (bytes > 0) console.log(`${String(bytes).padStart(7)} bytes minified  ${part}`)
   }
   console.log(`${String(contents.length).padStart(7)} bytes minified  in all`)
   console.log(`${String(gzipBytes).padStart(7)} bytes gzipped, without yjs (at most ${gzipBytesMax})`)

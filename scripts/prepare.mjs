@@ -68,7 +68,7 @@ function isInstalled() {
     })
 }
 
-const packages = ['packages/protocol', 'packages/client', 'packages/server']
+const packages = ['packages/protocol', 'packages/client', 'packages/react', 'packages/server']
 
 /** Builds the packages and the demo, each where it is stale. */
 export async function build() {

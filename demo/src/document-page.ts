@@ -89,7 +89,7 @@ function isTyping(): boolean {
 }
 
 /** Resolves when there is something to show: what this device kept, or what the relay has. */
-function hereOrLate(handle: DocumentHandle): Promise<void> {
+export function hereOrLate(handle: DocumentHandle): Promise<void> {
   const late = new Promise<void>((resolve) => setTimeout(resolve, syncMsMax))
   const kept = handle.loaded.then(() => (isEmpty(handle.doc) ? late : undefined))
   // of a refusal the notice tells

@@ -2,6 +2,9 @@ const paths = {
   back: '<path d="M15 5l-7 7 7 7"/>',
   text: '<path d="M6 3.5h8l4 4v13H6z"/><path d="M9 11h6M9 14h6M9 17h3.5"/>',
   code: '<path d="M9 7l-5 5 5 5M15 7l5 5-5 5"/>',
+  gallery:
+    '<rect x="4" y="4" width="7" height="7" rx="1.5"/><rect x="13" y="4" width="7" height="7" rx="1.5"/><rect x="4" y="13" width="7" height="7" rx="1.5"/><rect x="13" y="13" width="7" height="7" rx="1.5"/>',
+  panes: '<rect x="3.5" y="5" width="17" height="14" rx="2.5"/><path d="M12 5v14"/>',
   pencil: '<path d="M4.5 19.5l1-4L16 5l3 3L8.5 18.5z"/><path d="M14 7l3 3"/>',
   remove: '<path d="M6 6l12 12M18 6L6 18"/>',
   link: '<path d="M10 14a4 4 0 005.7 0l3-3A4 4 0 0013 5.3l-1 1"/><path d="M14 10a4 4 0 00-5.7 0l-3 3A4 4 0 0011 18.7l1-1"/>',

@@ -1,6 +1,7 @@
 import { documentPage } from './document-page.js'
+import { element } from './dom.js'
 import { lostPage } from './lost-page.js'
-import { type Route, startRouter } from './router.js'
+import { type GalleryRoute, type Route, startRouter } from './router.js'
 import { startPage } from './start-page.js'
 
 const app = document.getElementById('app') as HTMLElement
@@ -26,7 +27,20 @@ function pageOf(route: Route, leave: AbortSignal): HTMLElement {
       } catch (error) {
         return lostPage(error instanceof Error ? error.message : String(error))
       }
+    case 'gallery':
+    case 'example':
+      return gallery(route, leave)
     case 'nowhere':
       return lostPage(`There is no page at ${route.path}.`)
   }
+}
+
+/** A page of the gallery, which is fetched when somebody goes there. */
+function gallery(route: GalleryRoute, leave: AbortSignal): HTMLElement {
+  const place = element('div', { class: 'page', 'aria-busy': 'true' })
+  import('./gallery/index.js').then(
+    ({ galleryPageOf }) => leave.aborted || place.replaceWith(galleryPageOf(route, leave)),
+    () => leave.aborted || place.replaceWith(lostPage('The gallery could not be fetched. Reload the page.')),
+  )
+  return place
 }

@@ -47,12 +47,12 @@ function stored<T>(use: () => T): T | null {
 }
 
 /** Shows oneself to the others, in a colour that nobody here wears where one is left. */
-export function join(awareness: Awareness): void {
+export function join(awareness: Awareness, name = ownName): void {
   const taken = others(awareness).map(({ color }) => color)
   const free = colors.filter((color) => !taken.includes(color))
   const choice = free.length > 0 ? free : colors
   const color = choice[awareness.clientID % choice.length]!
-  awareness.setLocalState({ user: { name: ownName, color, colorLight: `${color}33` } satisfies Person })
+  awareness.setLocalState({ user: { name, color, colorLight: `${color}33` } satisfies Person })
 }
 
 function rename(awareness: Awareness, name: string): void {
@@ -73,8 +73,19 @@ function personOf(user: unknown): Person | null {
   return { name: name.slice(0, nameLengthMax), color, colorLight: `${color}33` }
 }
 
-/** Avatars of everybody who has the document open, oneself first, and the field for one's own name. */
+/** The people who have the document open, and the field for one's own name. */
 export function peopleBar(awareness: Awareness, leave: AbortSignal): HTMLElement {
+  const list = peopleList(awareness, leave)
+  return element(
+    'div',
+    { class: 'people-bar' },
+    list,
+    nameField((name) => rename(awareness, name)),
+  )
+}
+
+/** Avatars of everybody who has the document open, oneself first. */
+export function peopleList(awareness: Awareness, leave: AbortSignal): HTMLElement {
   const list = element('ul', { class: 'people', 'aria-label': 'People here', 'data-testid': 'people' })
   let shown = ''
   const render = () => {
@@ -92,12 +103,7 @@ export function peopleBar(awareness: Awareness, leave: AbortSignal): HTMLElement
   awareness.on('change', render)
   leave.addEventListener('abort', () => awareness.off('change', render))
   render()
-  return element(
-    'div',
-    { class: 'people-bar' },
-    list,
-    nameField((name) => rename(awareness, name)),
-  )
+  return list
 }
 
 /** The field for one's own name; it is kept in this browser. */

@@ -1,15 +1,24 @@
 /** What kind of document a page edits. */
 export type Kind = 'text' | 'code'
 
+/** A page of the gallery: its list, or an example in one or two panes. */
+export type GalleryRoute =
+  | { readonly at: 'gallery' }
+  | { readonly at: 'example'; readonly id: string; readonly panes: 1 | 2 }
+
 /** Where the person is. `name` is the document's name for the relay: the path of its page without the first slash. */
 export type Route =
   | { readonly at: 'start' }
   | { readonly at: 'document'; readonly kind: Kind; readonly name: string }
+  | GalleryRoute
   | { readonly at: 'nowhere'; readonly path: string }
 
 /** Reads a path. Whether a document's name is a valid one, the client decides when it opens it. */
 export function routeOf(path: string): Route {
   if (path === '/') return { at: 'start' }
+  if (path === '/gallery') return { at: 'gallery' }
+  const [, id, twice] = /^\/gallery\/([a-z]+)(\/side-by-side)?$/.exec(path) ?? []
+  if (id !== undefined) return { at: 'example', id, panes: twice === undefined ? 1 : 2 }
   const [, kind, rest] = /^\/(text|code)\/(.+)$/.exec(path) ?? []
   const name = rest === undefined ? null : decoded(rest)
   if (name === null) return { at: 'nowhere', path }

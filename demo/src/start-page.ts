@@ -33,10 +33,14 @@ export function startPage(leave: AbortSignal): HTMLElement {
     strata(),
     element('h1', {}, 'Write together. Lose nothing.'),
     element('p', {}, promise),
-    element('div', { class: 'actions' }, newButton('text', 'New text'), newButton('code', 'New code')),
+    element('div', { class: 'actions' }, newButton('text', 'New text'), newButton('code', 'New code'), galleryLink()),
   )
   const top = element('header', { class: 'top' }, bar, notice(index, leave))
   return element('div', { class: 'page start-page' }, top, element('main', {}, hero, documentList(leave)))
+}
+
+function galleryLink(): HTMLElement {
+  return element('a', { class: 'new code', href: '/gallery', 'data-page': true }, icon('gallery'), 'Any editor')
 }
 
 function newButton(kind: Kind, label: string): HTMLElement {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readText } from '../support/tree.js'
 import { until } from '../support/until.js'
 import { type Abuse, type Outcome, threats } from './abuse.js'
-import type { Attacker, HocuspocusAttacker, NativeAttacker } from './attackers.js'
+import type { Attacker, NativeAttacker } from './attackers.js'
 import { textOf } from './bytes.js'
 import { presences } from './cases/awareness.js'
 import { messages } from './cases/messages.js'
@@ -26,7 +26,7 @@ describe.each(threats.filter((threat) => cases.some((row) => row.threat === thre
   const rows = cases.filter((row) => row.threat === threat)
   test.each(rows.map((row) => [row.by, row.name, row] as const))('%s: %s', async (_by, _name, row) => {
     const before = await world.state()
-    const attacker = (await world.attacker(row.by, row.document)) as NativeAttacker & HocuspocusAttacker
+    const attacker = (await world.attacker(row.by, row.document)) as Attacker
     if (row.joins !== false) await attacker.join()
     await row.attack(attacker as never, world.victims.awareness)
     await comesTo(attacker, row.outcome)

@@ -1,4 +1,4 @@
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 
 const mark = 'canary<'
 
@@ -33,9 +33,9 @@ export class Canaries {
   socketsOf(document: string, opened: (socket: WebSocket) => void): typeof WebSocket {
     const open = new Set([document])
     const scan = (frame: Uint8Array) => this.scan(frame, open)
-    return class extends WebSocket {
-      constructor(...given: ConstructorParameters<typeof WebSocket>) {
-        super(...given)
+    const Socket = class extends WebSocket {
+      constructor(address: string | URL, protocols?: string | string[], options?: ClientOptions) {
+        super(address, protocols, options)
         opened(this)
       }
 
@@ -44,5 +44,6 @@ export class Canaries {
         return super.emit(event, ...details)
       }
     }
+    return Socket as unknown as typeof WebSocket
   }
 }

@@ -134,7 +134,7 @@ test('tokens: after a revocation not a byte goes in or out, on any session', asy
   expect(all.map((each) => each.bytes - (each instanceof NativeAttacker ? 3 : 0))).toEqual(bytes)
   expect(all.some((each) => each instanceof HocuspocusAttacker)).toBe(true)
   for (const each of all) each.leave()
-  expect(await text()).toBe(`${canaries.of('target')}for others`)
+  await until('the edit to be there', async () => (await text()) === `${canaries.of('target')}for others`)
   expect(canaries.strays).toEqual([])
 })
 

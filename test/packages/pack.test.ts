@@ -33,7 +33,15 @@ beforeAll(async () => {
   }
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'somebody', private: true, type: 'module' }))
   const options = ['--prefer-offline', '--no-audit', '--no-fund']
-  await run('npm', ['install', ...options, ...tarballs, 'yjs@^13.6.33', '@types/node@20'])
+  await run('npm', [
+    'install',
+    ...options,
+    ...tarballs,
+    'yjs@^13.6.33',
+    'react@19',
+    '@types/react@19',
+    '@types/node@20',
+  ])
 }, 240_000)
 
 afterAll(() => rmSync(project, { recursive: true, force: true }))
@@ -64,7 +72,7 @@ describe('in an empty project', () => {
         console.log(name, Object.keys(await import('@syncline/' + name)).length > 0)
       }`,
     )
-    expect(await runNode('import.mjs')).toBe('protocol true\nclient true\nserver true\n')
+    expect(await runNode('import.mjs')).toBe('protocol true\nclient true\nreact true\nserver true\n')
     expect(existsSync(join(project, 'node_modules/@syncline/client/node_modules/yjs'))).toBe(false)
     expect(existsSync(join(project, 'node_modules/@syncline/server/node_modules/yjs'))).toBe(false)
   })
@@ -109,6 +117,34 @@ describe('in an empty project', () => {
     `
     const browser = { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'], types: [] }
     await compile('browser.ts', source, browser)
+  })
+
+  test('the types of the hooks serve a program with React', async () => {
+    const source = `
+      import { SynclineProvider, useAwareness, useDocument, useShared, useStatus, useSuspenseDocument } from '@syncline/react'
+      import type * as Y from 'yjs'
+      export function Notes(): string {
+        const handle = useDocument('notes')
+        const saved: boolean | undefined = useStatus(handle)?.saved
+        const names: readonly unknown[] = useAwareness(handle, (peers) => peers.map(({ state }) => state.name))
+        const text: string | undefined = useShared(handle?.doc.getText('text'))
+        const doc: Y.Doc = useSuspenseDocument('cards', { until: 'synced' }).doc
+        const cards: Readonly<Record<string, readonly number[]>> = useShared(doc.getMap<Y.Array<number>>('cards'))
+        const count: number = useShared(doc.getMap('cards'), (all) => Object.keys(all).length)
+        // @ts-expect-error what it gives is immutable
+        cards.a = []
+        return [saved, names, text, cards, count].join()
+      }
+      export const page = SynclineProvider({ url: 'wss://example.org', children: null })
+      // @ts-expect-error a connection or a url, not both
+      SynclineProvider({ url: 'wss://example.org', connection: {} })
+    `
+    await compile('react.ts', source, {
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      lib: ['es2022', 'dom'],
+      types: [],
+    })
   })
 
   test('syncline runs, a client saves a sentence, another one reads it', async () => {

@@ -19,14 +19,16 @@ describe.each(packageNames)('@syncline/%s', (name) => {
   })
 
   test('takes the other packages in its own version, so that no two versions of them meet', () => {
-    const ours = Object.entries(dependencies).filter(([dependency]) => dependency.startsWith('@syncline/'))
+    const ours = Object.entries({ ...dependencies, ...peerDependencies }).filter(([dependency]) =>
+      dependency.startsWith('@syncline/'),
+    )
     for (const [, wanted] of ours) expect(wanted).toBe(version)
   })
 
   test('brings no second Yjs into an application', () => {
     // two copies of Yjs in one program do not know each other's types; the relay is a program of its own
     if (name === 'server') expect(dependencies.yjs).toBe('13.6.33')
-    else expect(peerDependencies.yjs).toBe(name === 'client' ? '^13.6.33' : undefined)
+    else expect(peerDependencies.yjs).toBe(name === 'protocol' ? undefined : '^13.6.33')
     expect(Object.keys(name === 'server' ? peerDependencies : dependencies)).not.toContain('yjs')
   })
 

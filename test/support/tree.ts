@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The packages that are published. */
-export const packageNames = ['protocol', 'client', 'server'] as const
+export const packageNames = ['protocol', 'client', 'react', 'server'] as const
 
 const generated = new Set(['node_modules', 'dist', 'data', 'coverage', 'reference', '.git', '.vite'])
 

@@ -1,33 +1,60 @@
 import { serveStatic } from '@hono/node-server/serve-static'
+import { protocolVersion } from '@syncline/protocol'
 import { type Context, Hono } from 'hono'
 import { compress } from 'hono/compress'
+import type { Metrics } from './metrics.js'
 import type { Relay } from './relay.js'
+import { version } from './version.js'
 
 /** What {@link createHttp} can serve beside the relay's state. */
 export interface HttpOptions {
   /** a directory of static files: a built web application */
   readonly staticDirectory?: string
+  /** the HTTP interface for documents */
+  readonly api?: Hono
 }
 
-/**
- * What a relay answers to plain HTTP: `/healthz` (200 while documents can be opened and changed, else 503), and the
- * files of a web application.
- */
-export function createHttp(
-  relay: Pick<Relay, 'ready'> & Partial<Pick<Relay, 'isReadOnly'>>,
-  options: HttpOptions = {},
-): Hono {
+type HealthOf = Pick<Relay, 'ready'> & Partial<Pick<Relay, 'isReadOnly'>>
+
+/** What a relay answers to plain HTTP: whether it is well, documents, and the files of a web application. */
+export function createHttp(relay: HealthOf, options: HttpOptions = {}): Hono {
   const app = new Hono()
-  app.get('/healthz', (context) => {
-    context.header('Cache-Control', 'no-store')
-    if (relay.ready) return context.json({ status: 'ready' })
-    return context.json({ status: relay.isReadOnly ? 'read_only' : 'not_ready' }, 503)
-  })
+  addHealth(app, relay)
   app.on(['GET', 'HEAD'], ['/sync', '/y/*'], (context) => {
     context.header('Upgrade', 'websocket')
     return context.json({ error: { code: 'not_found', reason: 'This path speaks WebSocket' } }, 426)
   })
+  if (options.api) app.route('/', options.api)
   if (options.staticDirectory !== undefined) serveFiles(app, options.staticDirectory)
+  app.notFound((context) => context.json({ error: { code: 'not_found', reason: 'There is nothing here' } }, 404))
+  app.onError((_error, context) => context.json({ error: { code: 'internal', reason: 'A bug' } }, 500))
+  return app
+}
+
+/**
+ * `/livez` is 200 as long as the process answers, `/readyz` (and `/healthz`) while documents can be opened and changed,
+ * else 503 with the reason; `/version` tells which one it is.
+ */
+function addHealth(app: Hono, relay: HealthOf): void {
+  for (const path of ['/readyz', '/healthz']) {
+    app.get(path, (context) => {
+      context.header('Cache-Control', 'no-store')
+      if (relay.ready) return context.json({ status: 'ready' })
+      return context.json({ status: relay.isReadOnly ? 'read_only' : 'not_ready' }, 503)
+    })
+  }
+  app.get('/livez', (context) => {
+    context.header('Cache-Control', 'no-store')
+    return context.json({ status: 'alive' })
+  })
+  app.get('/version', (context) => context.json({ version, protocol: protocolVersion }))
+}
+
+/** What is for the operator alone, on a port of its own: `/metrics`, and the health of the relay. */
+export function createOperatorHttp(relay: HealthOf, metrics: Pick<Metrics, 'text' | 'type'>): Hono {
+  const app = new Hono()
+  addHealth(app, relay)
+  app.get('/metrics', async (context) => context.body(await metrics.text(), 200, { 'Content-Type': metrics.type }))
   app.notFound((context) => context.json({ error: { code: 'not_found', reason: 'There is nothing here' } }, 404))
   app.onError((_error, context) => context.json({ error: { code: 'internal', reason: 'A bug' } }, 500))
   return app

@@ -4,10 +4,16 @@
  *
  * @packageDocumentation
  */
+export type { ApiOptions } from './api/services.js'
 export * from './auth/index.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Counters } from './counters.js'
+export { type DocumentContent, type MergeOptions, ServerDocument } from './documents/serverDocument.js'
+export type { DocumentPoint } from './documents/types.js'
+export type { Json, JsonObject, Storing } from './documents/values.js'
+export type * from './import/json/form.js'
 export * from './log/index.js'
 export { createLogger, type LogFields, type Logger, type LogLevel, logLevels } from './logger.js'
+export { type CommitObserver, Metrics, type MetricsOptions } from './metrics.js'
 export { Relay, type RelayOptions, type RelayStats } from './relay.js'
 export { type Disk, type DiskSpace, spaceOf } from './rooms/reserve.js'

@@ -2,8 +2,19 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { defaultLimits, type ErrorCode, type Limits, type Log, SynclineError, subprotocol } from '@syncline/protocol'
+import {
+  assertDocumentName,
+  defaultLimits,
+  type ErrorCode,
+  type Limits,
+  type Log,
+  SynclineError,
+  subprotocol,
+} from '@syncline/protocol'
+import type { Hono } from 'hono'
 import { WebSocket, WebSocketServer } from 'ws'
+import { createApi } from './api/api.js'
+import { type ApiOptions, apiServices } from './api/services.js'
 import { type Authorize, type Revocation, type Visitor, visitorOf } from './auth/authorize.js'
 import { answeredProtocol } from './auth/bearer.js'
 import { Gate } from './auth/gate.js'
@@ -17,7 +28,11 @@ import { NativeConnection } from './connection/native.js'
 import { type Counters, newCounters } from './counters.js'
 import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
+import { Coalescer } from './documents/coalescer.js'
+import { Documents } from './documents/documents.js'
+import { ServerDocument } from './documents/serverDocument.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
+import type { CommitObserver } from './metrics.js'
 import { nameMatcher } from './names.js'
 import { type Disk, Reserve } from './rooms/reserve.js'
 import { Rooms } from './rooms/rooms.js'
@@ -64,6 +79,8 @@ export interface RelayOptions {
    * read. LevelDB loses what it calls written when a disk is full.
    */
   readonly disk?: Disk
+  /** told how long each commit takes: {@link Metrics} */
+  readonly commitObserver?: CommitObserver
 }
 
 /** What a relay is doing, and what it has counted since it began. */
@@ -91,10 +108,13 @@ export interface RelayStats extends Readonly<Counters> {
 export class Relay {
   readonly #context: RelayContext
   readonly #rooms: Rooms
+  readonly #documents: Documents
+  readonly #coalescer: Coalescer
   readonly #origins: OriginPolicy
   readonly #sockets: Readonly<Record<Route['to'], WebSocketServer>>
   readonly #links = new Set<Link>()
   readonly #detach: (() => void)[] = []
+  readonly #closeLast: (() => Promise<void>)[] = []
   #onLastLinkClosed = () => {}
   #cancelBeat = () => {}
   #closed: Promise<void> | null = null
@@ -108,6 +128,8 @@ export class Relay {
     const limits = limitsOf(options.limits ?? {})
     this.#context = contextOf(log, limits, options)
     this.#rooms = this.#context.rooms
+    this.#documents = new Documents(this.#context)
+    this.#coalescer = new Coalescer(this.#context.clock)
     this.#sockets = webSocketServers(limits)
     this.#beatLater()
     if (options.disk) {
@@ -162,6 +184,35 @@ export class Relay {
       this.#refuse(socket, error)
     }
     return true
+  }
+
+  /**
+   * A document, for code of the process that the relay is in: to read it, to edit it with the durability of everybody's
+   * edits, and to be told of changes. It asks for no grant.
+   *
+   * @param options.subject in whose name it is edited, kept in the log; default none
+   * @throws SynclineError `invalid_name`
+   */
+  document(name: string, options: { readonly subject?: string } = {}): ServerDocument {
+    assertDocumentName(name, this.#context.limits.nameBytesMax)
+    return new ServerDocument(this.#documents, this.#coalescer, name, options.subject ?? '')
+  }
+
+  /**
+   * The HTTP interface for documents, below `/api/v1`: an application of Hono, to serve alone or to mount in another one.
+   * Each call makes one; a relay needs one.
+   */
+  api(options: ApiOptions = {}): Hono {
+    const { services, close } = apiServices(options, {
+      context: this.#context,
+      documents: this.#documents,
+      coalescer: this.#coalescer,
+      origins: this.#origins,
+      remove: (document) => this.remove(document),
+      create: (document) => this.create(document),
+    })
+    this.#closeLast.push(close)
+    return createApi(services)
   }
 
   /**
@@ -276,6 +327,7 @@ export class Relay {
     this.#cancelBeat()
     for (const detach of this.#detach) detach()
     await this.#rooms.close()
+    for (const close of this.#closeLast) await close()
   }
 }
 
@@ -308,7 +360,14 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   const keepsHistory = nameMatcher(options.keepHistory ?? [])
   const backlog = new Backlog(limits.backlogBytesHigh, clock)
   const edges = { limits, clock, logger, counters, backlog, exception }
-  const rooms = new Rooms(log, { ...edges, reopen, unloadMs, newEpoch, keepsHistory })
+  const rooms = new Rooms(log, {
+    ...edges,
+    commitObserver: options.commitObserver ?? null,
+    reopen,
+    unloadMs,
+    newEpoch,
+    keepsHistory,
+  })
   let sessions = 0
   const nextSession = () => ++sessions
   const authorize = options.authorize ?? authorizeEveryone

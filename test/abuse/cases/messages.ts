@@ -24,8 +24,6 @@ const hello = (agent: string, token = '', versions = [1]) =>
 
 const malformed = { closed: 4400, code: 'malformed_frame' } as const
 const misplaced = { closed: 4400, code: 'protocol_violation' } as const
-const native = { by: 'native' } as const
-const stranger = { by: 'native', joins: false } as const
 
 /** State vectors, in a step 1 and in an exchange. */
 const vectors: readonly [name: string, vector: Uint8Array][] = [
@@ -83,7 +81,7 @@ export const messages: readonly Abuse[] = [
     outcome: { ended: 'malformed_update' },
   }),
   {
-    ...native,
+    by: 'native',
     threat: 'oversized frames',
     name: 'one of 1 MiB and a byte',
     attack: (attacker) => attacker.raw(new Uint8Array(frameBytesMax + 1)),
@@ -92,7 +90,8 @@ export const messages: readonly Abuse[] = [
 
   // messages before hello, and hellos
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'messages out of place',
     name: 'a document before hello',
     attack: (attacker) => {
@@ -101,49 +100,56 @@ export const messages: readonly Abuse[] = [
     outcome: misplaced,
   },
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'messages out of place',
     name: 'a token before hello',
     attack: (attacker) => attacker.say({ type: 'token', token: 'x' }),
     outcome: misplaced,
   },
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'messages that are none',
     name: 'a session message of no type before hello',
     attack: (attacker) => attacker.raw(message(1, Uint8Array.of(99))),
     outcome: malformed,
   },
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'messages out of place',
     name: 'a version of the future',
     attack: (attacker) => attacker.raw(hello('', '', [2, 3])),
     outcome: { closed: 4426, code: 'unsupported_version' },
   },
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'messages that are none',
     name: '2^53 - 1 versions',
     attack: (attacker) => attacker.raw(message(0, new Uint8Array([0, ...numbers(Number.MAX_SAFE_INTEGER)]))),
     outcome: malformed,
   },
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'tokens',
     name: 'one of 9 KiB in hello',
     attack: (attacker) => attacker.raw(hello('', 'x'.repeat(9 * 1024))),
     outcome: malformed,
   },
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'messages that are none',
     name: 'half a surrogate pair in hello',
     attack: (attacker) => attacker.raw(message(0, hex('00 01 01 03 ed a0 80 00'))),
     outcome: malformed,
   },
   {
-    ...stranger,
+    by: 'native',
+    joins: false,
     threat: 'log injection',
     name: 'a line of a log, and colours, for an agent',
     attack: async (attacker) => {
@@ -154,7 +160,7 @@ export const messages: readonly Abuse[] = [
     outcome: 'served',
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages out of place',
     name: 'a second hello',
     attack: (attacker) => attacker.raw(hello('again')),
@@ -163,63 +169,63 @@ export const messages: readonly Abuse[] = [
 
   // messages about the connection
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'a connection message of no type',
     attack: (attacker) => attacker.raw(message(0, Uint8Array.of(99))),
     outcome: malformed,
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'a message without a body',
     attack: (attacker) => attacker.raw(Uint8Array.of(1, 1)),
     outcome: malformed,
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'a message longer than its frame',
     attack: (attacker) => attacker.raw(hex('7f 01 19 00')),
     outcome: { ended: 'malformed_frame' },
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'a channel of 2^53',
     attack: (attacker) => attacker.raw(hex(`09 ${beyondNumbers} 1a`)),
     outcome: malformed,
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'a channel that lib0 reads as Infinity, and would write for ever',
     attack: (attacker) => attacker.raw(hex(`94 01 ${infinity} 63`)),
     outcome: malformed,
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'a seq that lib0 reads as NaN',
     attack: (attacker) => attacker.raw(message(1, hex(`13 00 ${'80 '.repeat(200)} 00 00 00`))),
     outcome: { ended: 'malformed_frame' },
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'a session message of no type',
     attack: (attacker) => attacker.raw(message(1, Uint8Array.of(99))),
     outcome: { ended: 'malformed_frame' },
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: 'flags of the future',
     attack: (attacker) => attacker.raw(message(1, hex('13 fe 02 00 00'))),
     outcome: { ended: 'malformed_frame' },
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages that are none',
     name: '300,000 pings in one frame',
     attack: async (attacker) => {
@@ -229,10 +235,23 @@ export const messages: readonly Abuse[] = [
     outcome: 'served',
   },
 
+  {
+    by: 'native',
+    threat: 'slow reader',
+    name: '400,000 digests, whose answers it does not read',
+    attack: (attacker) => {
+      attacker.socket.pause()
+      const digest = message(1, Uint8Array.of(messageTypes.digest, ...new Uint8Array(17)))
+      for (let i = 0; i < 10; i++) attacker.raw(repeated(digest, 40_000))
+      attacker.socket.resume()
+    },
+    outcome: 'served',
+  },
+
   // forged replies
   ...(['opened', 'synced', 'ack', 'resync', 'closed', 'refused', 'access'] as const).map(
     (type): Abuse => ({
-      ...native,
+      by: 'native',
       threat: 'forged acknowledgements',
       name: `\`${type}\`, which only a relay says`,
       attack: (attacker) => attacker.raw(message(1, Uint8Array.of(messageTypes[type], 1, 1, 0, 0, 0, 0))),
@@ -240,7 +259,7 @@ export const messages: readonly Abuse[] = [
     }),
   ),
   {
-    ...native,
+    by: 'native',
     threat: 'forged acknowledgements',
     name: '`welcome`, which only a relay says',
     attack: (attacker) => attacker.raw(message(0, hex('01 01 01 01 01 00'))),
@@ -263,7 +282,7 @@ export const messages: readonly Abuse[] = [
 
   // sessions
   {
-    ...native,
+    by: 'native',
     threat: 'messages out of place',
     name: 'a channel opened twice',
     attack: (attacker) => {
@@ -273,7 +292,7 @@ export const messages: readonly Abuse[] = [
   },
   ...[0, 1, 3, Number.MAX_SAFE_INTEGER].map(
     (seq): Abuse => ({
-      ...native,
+      by: 'native',
       threat: seq === 1 ? 'replays' : 'messages out of place',
       name: `seq ${seq} after 1`,
       attack: (attacker) => attacker.ask({ type: 'update', seq, answer: false, update: Uint8Array.of(0, 0) }),
@@ -281,7 +300,7 @@ export const messages: readonly Abuse[] = [
     }),
   ),
   {
-    ...native,
+    by: 'native',
     threat: 'messages out of place',
     name: 'an update before `opened`',
     attack: (attacker) => {
@@ -292,7 +311,7 @@ export const messages: readonly Abuse[] = [
     outcome: { ended: 'protocol_violation' },
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages out of place',
     name: 'updates, cursors and ends on channels that are not open',
     attack: (attacker) => {
@@ -305,7 +324,7 @@ export const messages: readonly Abuse[] = [
     outcome: 'served',
   },
   {
-    ...native,
+    by: 'native',
     threat: 'messages out of place',
     name: 'the digest of another history',
     attack: (attacker) => {
@@ -314,7 +333,7 @@ export const messages: readonly Abuse[] = [
     outcome: 'served',
   },
   {
-    ...native,
+    by: 'native',
     threat: 'part bomb',
     name: 'parts of 70 MB without an end',
     attack: (attacker) => {
@@ -324,7 +343,7 @@ export const messages: readonly Abuse[] = [
     outcome: { ended: 'update_too_large' },
   },
   {
-    ...native,
+    by: 'native',
     threat: 'part bomb',
     name: 'three million parts of nothing',
     attack: async (attacker) => {
@@ -335,7 +354,7 @@ export const messages: readonly Abuse[] = [
     outcome: 'served',
   },
   {
-    ...native,
+    by: 'native',
     threat: 'part bomb',
     name: 'two million parts of a byte',
     attack: async (attacker) => {
@@ -346,7 +365,7 @@ export const messages: readonly Abuse[] = [
     outcome: 'served',
   },
   {
-    ...native,
+    by: 'native',
     threat: 'part bomb',
     name: 'parts on 20,000 channels',
     attack: (attacker) => {
@@ -359,7 +378,7 @@ export const messages: readonly Abuse[] = [
     outcome: misplaced,
   },
   {
-    ...native,
+    by: 'native',
     threat: 'part bomb',
     name: 'a message between two parts',
     attack: (attacker) => {
@@ -369,7 +388,7 @@ export const messages: readonly Abuse[] = [
     outcome: { ended: 'malformed_frame' },
   },
   {
-    ...native,
+    by: 'native',
     threat: 'part bomb',
     name: 'a part of a part',
     attack: (attacker) => {

@@ -38,11 +38,15 @@ class Line {
     return Number(/^HTTP\/1\.1 (\d+)/.exec(this.heard)?.[1] ?? 0)
   }
 
-  /** The code in the WebSocket frame that closes it: the last thing that came. */
+  /** The code in the WebSocket frame that closes it; 0 where none has come. */
   get closeCode(): number {
     const frames = this.#heard.subarray(this.#heard.indexOf('\r\n\r\n') + 4)
-    const at = frames.lastIndexOf(0x88)
-    return at < 0 ? 0 : frames.readUInt16BE(at + 2)
+    for (let at = 0; at + 4 <= frames.length; ) {
+      if (frames[at] === 0x88) return frames.readUInt16BE(at + 2)
+      const length = frames[at + 1]!
+      at += length < 126 ? 2 + length : length === 126 ? 4 + frames.readUInt16BE(at + 2) : frames.length
+    }
+    return 0
   }
 
   async request(path: string, headers: readonly string[] = []): Promise<number> {

@@ -3,6 +3,7 @@ import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import type { Logger } from '../logger.js'
 import { type Authorize, type Credentials, concerns, type Grant, type Revocation } from './authorize.js'
+import { authorizeEveryone } from './none.js'
 import { assertRevocation, type Revocations } from './revocations.js'
 
 // a backend that is down is told of now and then, not with each visitor
@@ -37,6 +38,11 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options
+  }
+
+  /** True where nobody is asked who it is: everybody may do everything. */
+  get isOpen(): boolean {
+    return this.#options.authorize === authorizeEveryone
   }
 
   /**

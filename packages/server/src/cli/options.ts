@@ -27,21 +27,28 @@ export interface ServeOptions {
   readonly allowOrigins: readonly string[]
   /** patterns of names of documents */
   readonly keepHistory: readonly string[]
+  /** of what is read over HTTP, or null for the default */
+  readonly cacheControl: string | null
   /** bytes to leave free on the disk, or null for the default */
   readonly diskReserve: number | null
+  /** where `/metrics` is served on this machine, or null */
+  readonly metricsPort: number | null
   readonly auth: AuthOptions
   /** files of certificate and key, or null for plain HTTP */
   readonly tls: { readonly cert: string; readonly key: string } | null
 }
 
+const portNumber = z
+  .string()
+  .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
+  .transform(Number)
+  .refine((port) => port <= 65_535, 'expected a number from 0 to 65535')
+
 const serveSchema = z
   .object({
     host: z.string().min(1, 'expected an address or a name'),
-    port: z
-      .string()
-      .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
-      .transform(Number)
-      .refine((port) => port <= 65_535, 'expected a number from 0 to 65535'),
+    port: portNumber,
+    metricsPort: portNumber.nullable().default(null),
     data: z.string().min(1, 'expected a directory'),
     logLevel: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
     static: z.string().refine(isDirectory, 'expected a directory that exists').nullable().default(null),
@@ -56,6 +63,11 @@ const serveSchema = z
       )
       .default([]),
     keepHistory: z.array(z.string().min(1, 'expected a pattern of names such as notes/*')).default([]),
+    cacheControl: z
+      .string()
+      .regex(/^[\x20-\x7e]{1,200}$/, 'expected a value such as "public, max-age=5"')
+      .nullable()
+      .default(null),
     diskReserve: z
       .string()
       .regex(/^\d{1,9}(KiB|MiB|GiB)?$/, 'expected bytes, such as 500000000, 512MiB or 2GiB')
@@ -86,7 +98,9 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     })
   const command = program
     .command('serve')
-    .description('Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients.')
+    .description(
+      'Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients, /api/v1 over HTTP.',
+    )
     .addOption(setting('port', '<number>', 'port to listen on; 0 picks a free one').default('4321'))
     .addOption(setting('host', '<address>', 'address to listen on').default('127.0.0.1'))
     .addOption(setting('data', '<directory>', 'where the documents are kept').default('./data'))
@@ -104,6 +118,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
         'keep every change of documents with such names; repeatable, * stands for any characters',
       ).argParser(collectList),
     )
+    .addOption(setting('cache-control', '<value>', 'of documents that are read over HTTP (default: private, no-cache)'))
     .addOption(
       setting(
         'disk-reserve',
@@ -111,6 +126,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
         'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
       ),
     )
+    .addOption(setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'))
     .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
     .addOption(setting('tls-key', '<file>', 'its key'))
   for (const option of authSettings()) command.addOption(option)
@@ -136,8 +152,9 @@ export function parseServeOptions(given: unknown): ServeOptions {
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files } = parsed.data
-  return { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve, auth, tls }
+  const { static: files, cacheControl, metricsPort } = parsed.data
+  const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
+  return { ...resolved, cacheControl, metricsPort, auth, tls }
 }
 
 function bytesOf(text: string): number {

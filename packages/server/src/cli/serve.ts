@@ -2,15 +2,17 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { createAdaptorServer } from '@hono/node-server'
 import { SynclineError } from '@syncline/protocol'
 import { systemClock } from '../clock.js'
 import { type Control, createControl, listenForControl } from '../control/server.js'
-import { createHttp } from '../http.js'
+import { createHttp, createOperatorHttp } from '../http.js'
 import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
 import { createLogger, type Logger } from '../logger.js'
+import { Metrics } from '../metrics.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
 import { authorizerOf } from './auth.js'
@@ -47,8 +49,9 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
   const { allowOrigins, keepHistory, diskReserve } = options
   const disk = { space: () => spaceOf(options.data), ...(diskReserve === null ? {} : { reserveBytes: diskReserve }) }
   const revocations = revocationsIn(options.data)
+  const metrics = new Metrics({ space: disk.space, process: true })
   const relay = new Relay(await openLog(), {
-    ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk },
+    ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, commitObserver: metrics },
     reopen: openLog,
   })
   try {
@@ -63,8 +66,14 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
       await control.close()
       throw error
     })
+    metrics.watch(relay)
+    const operatorServer = await serveOperator(relay, metrics, options.metricsPort).catch(async (error: unknown) => {
+      await control.close()
+      server.close()
+      throw error
+    })
     logger.info({ url, data: options.data }, 'the relay is listening')
-    return { url, stop: () => stop({ server, relay, control, logger }) }
+    return { url, stop: () => stop({ server, operatorServer, relay, control, logger }) }
   } catch (error) {
     await relay.close()
     throw error
@@ -104,7 +113,10 @@ async function tlsOf({ tls }: ServeOptions): Promise<TlsFiles | null> {
 }
 
 function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null): Server {
-  const app = createHttp(relay, options.static === null ? {} : { staticDirectory: options.static })
+  const idempotencyFile = join(options.data, 'idempotency.jsonl')
+  const cacheControl = options.cacheControl === null ? {} : { cacheControl: options.cacheControl }
+  const api = relay.api({ idempotencyFile, ...cacheControl })
+  const app = createHttp(relay, { api, ...(options.static === null ? {} : { staticDirectory: options.static }) })
   const serverOptions = { headersTimeout: headersMs, connectionsCheckingInterval: lookMs, ...tls }
   if (tls !== null) {
     return createAdaptorServer({ fetch: app.fetch, createServer: createTlsServer, serverOptions }) as unknown as Server
@@ -113,12 +125,17 @@ function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null)
   return createAdaptorServer({ fetch: app.fetch, serverOptions }) as Server
 }
 
-function listen(server: Server, { host, port, tls }: ServeOptions): Promise<string> {
+async function listen(server: Server, { host, port, tls }: ServeOptions): Promise<string> {
+  await listenOn(server, host, port)
+  return urlOf(server.address() as AddressInfo, tls === null ? 'http' : 'https')
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
       server.off('error', reject)
-      resolve(urlOf(server.address() as AddressInfo, tls === null ? 'http' : 'https'))
+      resolve()
     })
   })
 }
@@ -129,19 +146,31 @@ function urlOf({ address, family, port }: AddressInfo, scheme: 'http' | 'https')
   return `${scheme}://${isWildcard ? 'localhost' : host}:${port}`
 }
 
+/** On this machine alone: what it tells is for the operator. */
+async function serveOperator(relay: Relay, metrics: Metrics, port: number | null): Promise<Server | null> {
+  if (port === null) return null
+  const { fetch } = createOperatorHttp(relay, metrics)
+  const server = createAdaptorServer({ fetch, serverOptions: { headersTimeout: headersMs } }) as Server
+  await listenOn(server, '127.0.0.1', port)
+  return server
+}
+
 interface Stopping {
   readonly server: Server
+  readonly operatorServer: Server | null
   readonly relay: Relay
   readonly control: Control
   readonly logger: Logger
 }
 
-async function stop({ server, relay, control, logger }: Stopping): Promise<void> {
+async function stop({ server, operatorServer, relay, control, logger }: Stopping): Promise<void> {
   logger.info({}, 'the relay is stopping')
   await control.close() // before another process may have the directory
   const closed = new Promise((resolve) => server.close(resolve))
   await relay.close()
   server.closeAllConnections()
+  operatorServer?.close()
+  operatorServer?.closeAllConnections()
   await closed
   logger.info({}, 'the relay has stopped')
 }

@@ -3,7 +3,7 @@ import { assertDocumentName, SynclineError } from '@syncline/protocol'
 import type { Credentials } from '../auth/authorize.js'
 import { type Admitted, type FullGrant, isOver } from '../auth/gate.js'
 import type { LiveRoom } from '../rooms/liveRoom.js'
-import { ending, type Session, SharedReply } from '../rooms/session.js'
+import { ending, type Session, type SessionClient, SharedReply } from '../rooms/session.js'
 import type { RelayContext } from './context.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
@@ -51,6 +51,7 @@ export class ClientSession implements Session, Admitted {
   readonly #wire: SessionWire
   #state: ClientSessionState = { at: 'asking' }
   #document = ''
+  #since = 0
   /** the last one that waits for its turn */
   #exchange: Exchange | null = null
   /** how often it was asked for a grant: the last answer counts */
@@ -63,6 +64,12 @@ export class ClientSession implements Session, Admitted {
     this.id = context.nextSession()
     this.#context = context
     this.#wire = wire
+  }
+
+  get client(): SessionClient {
+    const { subject, access } = this
+    const { address } = this.#wire.credentials().visitor
+    return { subject, access, address, since: this.#since, end: (error) => this.fail(error) }
   }
 
   get document(): string {
@@ -92,6 +99,7 @@ export class ClientSession implements Session, Admitted {
     try {
       assertDocumentName(request.name, this.#context.limits.nameBytesMax)
       this.#document = request.name
+      this.#since = this.#context.clock.now()
       let grant = await this.#ask()
       while (grant === null && this.#state.at === 'asking') grant = await this.#ask()
       if (grant === null || this.#state.at !== 'asking') return

@@ -73,6 +73,11 @@ export class LiveRoom implements CommitSource {
     return this.#room.gatherMs
   }
 
+  /** Sessions of clients; those of the server itself are none. */
+  get clients(): Session[] {
+    return [...this.#sessions.values()].filter((session) => session.client !== undefined)
+  }
+
   /** Opens a session. It is answered by `opened` or `refused`. */
   join(session: Session, profile: SessionProfile, request: Open): void {
     // it lingers for a commit in flight: the log cannot be read before that has ended

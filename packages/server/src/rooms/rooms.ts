@@ -1,4 +1,4 @@
-import type { Limits, Log, RoomEffect } from '@syncline/protocol'
+import type { DocumentInfo, Limits, Log, RoomEffect } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
@@ -6,8 +6,10 @@ import { Compactor } from '../compaction/compactor.js'
 import { CompactionThread } from '../compaction/thread.js'
 import type { Counters } from '../counters.js'
 import type { Logger } from '../logger.js'
+import type { CommitObserver } from '../metrics.js'
 import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
+import type { Session } from './session.js'
 import { Storage } from './storage.js'
 
 /** What the rooms of a relay work with. */
@@ -19,6 +21,8 @@ export interface RoomsOptions {
   readonly backlog: Backlog
   /** see `StorageOptions` */
   readonly reopen: (() => Promise<Log>) | null
+  /** see `StorageOptions` */
+  readonly commitObserver: CommitObserver | null
   /** counts and logs an exception that was caught at the edge of a room */
   readonly exception: (error: unknown) => void
   /** how long a room stays when its last session has left: a page that is reloaded comes back to it */
@@ -30,7 +34,7 @@ export interface RoomsOptions {
 }
 
 /** What one room needs of its owner. */
-export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistory'> {
+export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'commitObserver' | 'keepsHistory'> {
   readonly storage: Storage
   readonly compactor: Pick<Compactor, 'request'>
   readonly fanOut: FanOut
@@ -149,6 +153,16 @@ export class Rooms {
    */
   create(document: string): Promise<boolean> {
     return this.#writing(() => this.#storage.create(document, this.#context.newEpoch()))
+  }
+
+  /** Documents of the log, see `Log.list`. */
+  list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
+    return this.#storage.list(options)
+  }
+
+  /** The sessions of a document, as far as they are of clients. */
+  sessionsOf(document: string): Session[] {
+    return this.#rooms.get(document)?.clients ?? []
   }
 
   /** Compacts a document, see `Compactor.compact`. */

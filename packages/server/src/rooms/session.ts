@@ -1,9 +1,23 @@
-import type { Ending, ErrorCode, SessionId, SessionReply } from '@syncline/protocol'
+import type { Access, Ending, ErrorCode, SessionId, SessionReply } from '@syncline/protocol'
 import { errorCodes, SynclineError } from '@syncline/protocol'
+
+/** What is told of a client that has a document open. */
+export interface SessionClient {
+  /** the subject of its grant; empty where nobody asked */
+  readonly subject: string
+  readonly access: Access
+  readonly address: string
+  /** when it was opened, in ms since 1970 */
+  readonly since: number
+  /** ends the session, and tells the client why */
+  end(error: SynclineError): void
+}
 
 /** One client on one document, as its room sees it. */
 export interface Session {
   readonly id: SessionId
+  /** absent where the session is of the server itself */
+  readonly client?: SessionClient
   /** takes a reply to send; it steps no room before the turn is over */
   deliver(reply: SharedReply): void
   /** the room has forgotten the session; nothing comes after it */

@@ -19,6 +19,7 @@ async function roomWith(bytes: number): Promise<LiveRoom> {
     counters: newCounters(),
     backlog: new Backlog(defaultLimits.backlogBytesHigh, systemClock),
     reopen: null,
+    commitObserver: null,
     exception: (error: unknown) => {
       throw error
     },

@@ -1,8 +1,9 @@
-import type { BaseReplacement, Log, StoredDocument } from '@syncline/protocol'
+import type { BaseReplacement, DocumentInfo, Log, StoredDocument } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import { type CommitSource, Committer } from '../log/committer.js'
 import type { Logger } from '../logger.js'
+import type { CommitObserver } from '../metrics.js'
 
 const retryMsMin = 250
 const retryMsMax = 10_000
@@ -15,6 +16,8 @@ export interface StorageOptions {
   readonly exception: (error: unknown) => void
   /** opens the log anew after a failed write; null: the relay takes nothing more until it is started again */
   readonly reopen: (() => Promise<Log>) | null
+  /** told how long each commit took */
+  readonly commitObserver?: CommitObserver | null
 }
 
 type StorageState = 'ready' | 'failed' | 'closed'
@@ -43,6 +46,12 @@ export class Storage {
   read(document: string): Promise<StoredDocument | null> {
     this.assertReady()
     return this.#log.read(document)
+  }
+
+  /** @throws SynclineError `storage_failed`, and what the log throws */
+  list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
+    this.assertReady()
+    return this.#log.list(options)
   }
 
   /** @throws SynclineError `storage_failed`, and what the log throws; `fail` has to be told */
@@ -120,7 +129,17 @@ export class Storage {
   }
 
   #newCommitter(log: Log): Committer {
-    const { clock, exception } = this.#options
-    return new Committer(log, { clock, onError: exception })
+    const { clock, exception, commitObserver } = this.#options
+    return new Committer(commitObserver ? observed(log, commitObserver) : log, { clock, onError: exception })
+  }
+}
+
+function observed(log: Log, observer: CommitObserver): Pick<Log, 'commit'> {
+  return {
+    async commit(appends) {
+      const startedAt = performance.now()
+      await log.commit(appends)
+      observer.committed(performance.now() - startedAt, appends.length)
+    },
   }
 }

@@ -42,6 +42,7 @@ test('a move of a cursor is told, also where the wake before it was overtaken, w
     counters: newCounters(),
     backlog: new Backlog(defaultLimits.backlogBytesHigh, clock),
     reopen: null,
+    commitObserver: null,
     exception: (error: unknown) => {
       throw error
     },

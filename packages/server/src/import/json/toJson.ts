@@ -30,6 +30,21 @@ export function documentToJson(doc: Y.Doc): DocumentJson {
   return { format: 1, roots }
 }
 
+/** A part of a document as JSON, as it stands in that of the whole. */
+export function placeToJson(
+  place:
+    | { readonly at: 'type'; readonly type: SharedType; readonly kind: TypeJson['type'] }
+    | { readonly at: 'attributes'; readonly type: SharedType }
+    | { readonly at: 'value'; readonly value: unknown },
+): TypeJson | ValueJson | ValuesJson {
+  if (place.at === 'value') return valueToJson(place.value, 1)
+  if (place.at === 'attributes') return valuesOf(place.type, 1)
+  const { type } = place
+  // what stands in a pointer as a text may be one of two classes
+  const kind = place.kind === 'text' && type instanceof Y.XmlText ? 'xmlText' : place.kind
+  return typeToJson(type, kind, 1)
+}
+
 function typeToJson(type: SharedType, kind: TypeJson['type'], depth: number): TypeJson {
   if (depth > depthMax) {
     throw new SynclineError('document_too_large', `Types are nested deeper than ${depthMax}, so export it as an update`)

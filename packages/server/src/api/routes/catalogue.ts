@@ -1,0 +1,111 @@
+import { SynclineError } from '@syncline/protocol'
+import type { Context } from 'hono'
+import * as Y from 'yjs'
+import { blankUpdate } from '../../documents/blank.js'
+import { applyPatch } from '../../documents/patch.js'
+import type { Edit } from '../../documents/types.js'
+import type { JsonObject, Storing } from '../../documents/values.js'
+import { requireAdmin } from '../access.js'
+import { etagOf } from '../etag.js'
+import { assertContentType, bytesOf, contentTypeOf, documentNameOf, parseJson, queryOf } from '../request.js'
+import type { Route } from '../route.js'
+import { createdSchema, createQuery, listQuery, listSchema, noQuery, objectSchema } from '../schemas.js'
+import type { ApiServices } from '../services.js'
+
+async function list(services: ApiServices, context: Context): Promise<Response> {
+  await requireAdmin(services, context)
+  const { prefix, cursor, limit } = queryOf(context, listQuery)
+  const after = cursor === undefined ? '' : nameOfCursor(cursor)
+  const found = await services.context.rooms.list({ prefix, after, limit: limit + 1 })
+  const documents = found.slice(0, limit).map(({ name, epoch, position, storedBytes: bytes }) => {
+    return { name, epoch, position, bytes }
+  })
+  const last = documents.at(-1)
+  context.header('Cache-Control', 'no-store')
+  if (found.length <= limit || !last) return context.json({ documents })
+  return context.json({ documents, next: Buffer.from(last.name).toString('base64url') })
+}
+
+function nameOfCursor(cursor: string): string {
+  const name = Buffer.from(cursor, 'base64url').toString()
+  if (Buffer.from(name).toString('base64url') === cursor) return name
+  throw new SynclineError('invalid_request', 'The cursor is none that a page gave')
+}
+
+async function create(services: ApiServices, context: Context): Promise<Response> {
+  const name = documentNameOf(services, context)
+  const { subject } = await requireAdmin(services, context)
+  const { storing } = queryOf(context, createQuery)
+  const make = await contentOf(services, context, storing)
+  if ((await services.documents.info(name)) !== null) throw new SynclineError('document_exists', JSON.stringify(name))
+  await services.create(name)
+  const check: Edit['check'] = ({ position }) => {
+    if (position > 0) throw new SynclineError('document_exists', JSON.stringify(name))
+  }
+  const point = await services.documents.open(name).write({ author: { subject }, check, make })
+  context.header('ETag', etagOf(point))
+  context.header('Location', new URL(context.req.url).pathname)
+  return context.json({ name, ...point }, 201)
+}
+
+/** What a new document begins with: nothing, plain values, or a Yjs update. */
+async function contentOf(services: ApiServices, context: Context, storing: Storing): Promise<Edit['make']> {
+  const body = await bytesOf(context, services.context.limits.updateBytesMax)
+  if (body.length === 0) return { update: blankUpdate() }
+  assertContentType(context, 'application/json', 'application/octet-stream')
+  if (contentTypeOf(context) === 'application/octet-stream') return { update: Uint8Array.from(body) }
+  const value = parseJson(body, objectSchema) as JsonObject
+  // made apart, so that one that cannot be made leaves no document behind
+  const doc = new Y.Doc()
+  doc.transact(() => applyPatch(doc, [{ op: 'replace', path: '', value }], storing))
+  const update = Y.encodeStateAsUpdate(doc)
+  return { update: update.length <= 2 ? blankUpdate() : update }
+}
+
+async function remove(services: ApiServices, context: Context): Promise<Response> {
+  const name = documentNameOf(services, context)
+  await requireAdmin(services, context)
+  queryOf(context, noQuery)
+  if (!(await services.remove(name))) throw new SynclineError('no_document', JSON.stringify(name))
+  return context.body(null, 204)
+}
+
+/** Which documents there are. */
+export const catalogueRoutes: readonly Route[] = [
+  {
+    method: 'get',
+    path: '/documents',
+    id: 'listDocuments',
+    tag: 'Documents',
+    summary: 'Lists documents, in order of their names',
+    query: listQuery,
+    answers: { 200: { description: 'A page of them', content: { 'application/json': listSchema } } },
+    problems: ['forbidden', 'invalid_request'],
+    handle: list,
+  },
+  {
+    method: 'put',
+    path: '/documents/{document}',
+    id: 'createDocument',
+    tag: 'Documents',
+    summary: 'Creates a document, empty or with content; a deleted one begins anew',
+    query: createQuery,
+    body: { isRequired: false, content: { 'application/json': objectSchema, 'application/octet-stream': null } },
+    answers: {
+      201: { description: 'It is on disk', content: { 'application/json': createdSchema }, hasEtag: true },
+    },
+    problems: ['forbidden', 'document_exists', 'invalid_name', 'malformed_json', 'malformed_update', 'wrong_type'],
+    handle: create,
+  },
+  {
+    method: 'delete',
+    path: '/documents/{document}',
+    id: 'deleteDocument',
+    tag: 'Documents',
+    summary: 'Deletes a document for good, with its history',
+    query: noQuery,
+    answers: { 204: { description: 'It is deleted, on disk; whoever has it open is told' } },
+    problems: ['forbidden', 'no_document', 'invalid_name'],
+    handle: remove,
+  },
+]

@@ -1,0 +1,146 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Counters } from './counters.js'
+import type { Relay } from './relay.js'
+import type { DiskSpace } from './rooms/reserve.js'
+import { version } from './version.js'
+
+/** What is told of commits while they are measured. */
+export interface CommitObserver {
+  /** @param ms from asking the log to the answer of the disk; @param documents how many shared it */
+  committed(ms: number, documents: number): void
+}
+
+/** What {@link Metrics} can tell beside what the relay counts. */
+export interface MetricsOptions {
+  /** looks at the disk of the log; {@link spaceOf} a directory, say */
+  readonly space?: () => Promise<DiskSpace>
+  /** also memory, CPU and event loop of this process; default false */
+  readonly process?: boolean
+}
+
+const counterHelp: Readonly<Record<keyof Counters, readonly [name: string, help: string]>> = {
+  updates: ['updates', 'Updates that sessions sent.'],
+  commits: ['document_commits', 'Commits that reached the disk, counted once for each document in them.'],
+  resyncs: ['resyncs', 'Updates answered by resync.'],
+  digestMismatches: ['digest_mismatches', 'Replicas that differed from the log, found by a digest.'],
+  refused: ['refused', 'Sessions, connections and requests that were refused or ended for what they sent.'],
+  holds: ['holds', 'Times a connection was not read for a while, since too much waited for the disk.'],
+  slowReaders: ['slow_readers', 'Connections closed since they did not take what was sent to them.'],
+  exceptions: ['exceptions', 'Exceptions caught at the edge of a session: bugs.'],
+  compactions: ['compactions', 'Documents whose records were replaced by a base.'],
+  compactionMismatches: ['compaction_mismatches', 'Compactions that would have changed the document: bugs.'],
+  compactionFailures: ['compaction_failures', 'Compactions that came to no end.'],
+  compactionBytesSaved: ['compaction_saved_bytes', 'Bytes of updates that compaction made superfluous.'],
+}
+
+/**
+ * What a relay does, in the text format of Prometheus. Names of documents and of people are nowhere in it.
+ *
+ * @example
+ * ```ts
+ * const metrics = new Metrics({ process: true })
+ * const relay = new Relay(log, { commitObserver: metrics })
+ * metrics.watch(relay)
+ * app.get('/metrics', async () => new Response(await metrics.text(), { headers: { 'Content-Type': metrics.type } }))
+ * ```
+ */
+export class Metrics implements CommitObserver {
+  readonly #registry = new Registry()
+  readonly #commitSeconds: Histogram
+  readonly #commitDocuments: Histogram
+
+  constructor(options: MetricsOptions = {}) {
+    const registers = [this.#registry]
+    this.#commitSeconds = new Histogram({
+      name: 'syncline_commit_duration_seconds',
+      help: 'Time of a commit, its fsync included.',
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    })
+    this.#commitDocuments = new Histogram({
+      name: 'syncline_commit_documents',
+      help: 'Documents that shared a commit.',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
+      registers,
+    })
+    new Gauge({
+      name: 'syncline_build_info',
+      help: 'The version, as a label.',
+      labelNames: ['version'],
+      registers,
+    }).set({ version }, 1)
+    if (options.space) this.#watchDisk(options.space)
+    if (options.process) collectDefaultMetrics({ register: this.#registry })
+  }
+
+  /** of the answer that carries {@link text} */
+  get type(): string {
+    return this.#registry.contentType
+  }
+
+  /** Everything as it is now. */
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  committed(ms: number, documents: number): void {
+    this.#commitSeconds.observe(ms / 1_000)
+    this.#commitDocuments.observe(documents)
+  }
+
+  /** Tells what a relay counts, too. Called once. */
+  watch(relay: Pick<Relay, 'stats' | 'ready' | 'isReadOnly'>): void {
+    this.#gauge('ready', '1 while documents can be opened and changed.', () => Number(relay.ready))
+    this.#gauge('read_only', '1 while less than the reserve of the disk is free.', () => Number(relay.isReadOnly))
+    this.#gauge('connections', 'Open WebSockets.', () => relay.stats().connections)
+    this.#gauge(
+      'sessions',
+      'Documents that somebody has open, counted once for each who does.',
+      () => relay.stats().sessions,
+    )
+    this.#gauge('rooms', 'Documents in memory.', () => relay.stats().rooms)
+    this.#gauge('backlog_bytes', 'What waits for the disk.', () => relay.stats().backlogBytes)
+    this.#gauge(
+      'fan_out_gather_seconds',
+      'How long updates gather after a broadcast, in the room where that is longest.',
+      () => relay.stats().gatherMs / 1_000,
+    )
+    for (const [key, [name, help]] of Object.entries(counterHelp)) {
+      this.#counter(name, help, () => relay.stats()[key as keyof Counters])
+    }
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name: `syncline_${name}`,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(value())
+      },
+    })
+  }
+
+  #counter(name: string, help: string, value: () => number): void {
+    new Counter({
+      name: `syncline_${name}_total`,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(value())
+      },
+    })
+  }
+
+  #watchDisk(space: () => Promise<DiskSpace>): void {
+    new Gauge({
+      name: 'syncline_disk_free_bytes',
+      help: 'What this process may still write to the disk of the documents.',
+      registers: [this.#registry],
+      async collect() {
+        this.set((await space()).freeBytes)
+      },
+    })
+  }
+}
