@@ -2,6 +2,9 @@ import type { Clock } from './types.js'
 
 const retryMsMin = 100
 
+/** The other side can send its clients away for no longer than this. */
+const askedMsMax = 60_000
+
 /** What worked for this long worked well: ending sooner counts as a failure. */
 const stableMsMin = 5_000
 
@@ -30,8 +33,13 @@ export class Backoff {
     this.#goodSince ??= this.#clock.now()
   }
 
-  /** The attempt has ended: calls back when it is time for another. */
-  retry(call: () => void): void {
+  /**
+   * The attempt has ended: calls back when it is time for another.
+   *
+   * @param afterMs not before so many milliseconds, where the other side has said so
+   */
+  retry(call: () => void, afterMs?: number): void {
+    if (afterMs !== undefined) return this.retryAfter(Math.min(afterMs, askedMsMax), call)
     const wasGood = this.#goodSince !== null && this.#clock.now() - this.#goodSince >= stableMsMin
     this.#goodSince = null
     this.#failures = wasGood ? 0 : this.#failures + 1

@@ -153,6 +153,22 @@ describe('trying again', () => {
     expect(here.clock.waiting).toBe(0)
   })
 
+  it('opens a document again when the relay has said, and not before, however often it is refused', async () => {
+    const here = world({ random: () => 0 })
+    await here.socket.welcome()
+    here.connection.open('x')
+    const refusal = { type: 'refused', code: 'rate_limited', reason: 'slow', retry: true, retryMs: 3_000 } as const
+    await turn()
+    for (let opens = 1; opens <= 5; opens++) {
+      expect(here.socket.requests('open')).toHaveLength(opens)
+      await here.socket.ends('x', refusal)
+      await here.clock.pass(2_999)
+      expect(here.socket.requests('open')).toHaveLength(opens)
+      await here.clock.pass(1)
+    }
+    expect(here.sockets).toHaveLength(1)
+  })
+
   it('comes back when a leaving relay wants it to', async () => {
     const here = await online()
     const seen = states(here.connection)

@@ -296,7 +296,8 @@ export class RelayConnection implements Connection, DocumentHost {
     if (!document) return
     this.#touched.add(document)
     document.receive(reply)
-    if (reply.type === 'refused' || reply.type === 'closed') this.#sessionEnded(channel, document, reply.code)
+    if (reply.type === 'refused' || reply.type === 'closed')
+      this.#sessionEnded(channel, document, reply.code, reply.retryMs)
   }
 
   #faulted(channel: Channel, error: SynclineError): void {
@@ -306,10 +307,10 @@ export class RelayConnection implements Connection, DocumentHost {
     this.#sessionEnded(channel, document, error.code)
   }
 
-  #sessionEnded(channel: Channel, document: SharedDocument, code: ErrorCode): void {
+  #sessionEnded(channel: Channel, document: SharedDocument, code: ErrorCode, retryMs?: number): void {
     this.#sessions.delete(channel)
     if (!document.lacksSession) return
-    if (!wantsToken.has(code)) return document.backoff.retry(() => this.#join(document))
+    if (!wantsToken.has(code)) return document.backoff.retry(() => this.#join(document), retryMs)
     this.#shutOut.add(document)
     this.#tokens.renew(this.#renewed)
   }

@@ -19,6 +19,8 @@ export interface Limits {
   readonly connectionDocumentsMax: number
   /** clients with awareness that one session may speak for: several tabs share one */
   readonly awarenessClientsMax: number
+  /** clients with awareness in one room, of all its sessions */
+  readonly roomAwarenessClientsMax: number
   /** JSON of one client's awareness state */
   readonly awarenessStateBytesMax: number
   /** nesting of one client's awareness state */
@@ -58,6 +60,7 @@ export const defaultLimits: Limits = Object.freeze({
   tokenBytesMax: 8 * KiB, // all headers of a request have 16 KiB in Node
   connectionDocumentsMax: 1_000,
   awarenessClientsMax: 64,
+  roomAwarenessClientsMax: 5_000, // some 300 bytes each, of which a newcomer is sent all
   awarenessStateBytesMax: 4 * KiB,
   awarenessDepthMax: 32,
   updateDeleteRangesMax: 100_000,

@@ -1,12 +1,5 @@
-import type { Clock } from './clock.js'
-
-// A client asks after 10 s of silence and waits 5 s for the answer; one that fears for its network asks at once.
-const reassureMs = 2_000
-
 /** A connection that is not read while too much waits for the disk. */
 export interface Held {
-  /** its peer is not heard, and may ask itself whether anybody is here */
-  reassure(): void
   /** it is read again */
   release(): void
 }
@@ -20,15 +13,12 @@ export interface Held {
  */
 export class Backlog {
   readonly #bytesHigh: number
-  readonly #clock: Clock
   readonly #held = new Set<Held>()
   #bytes = 0
   #isFull = false
-  #cancelReassuring: (() => void) | null = null
 
-  constructor(bytesHigh: number, clock: Clock) {
+  constructor(bytesHigh: number) {
     this.#bytesHigh = bytesHigh
-    this.#clock = clock
   }
 
   /** what waits or is being committed */
@@ -51,32 +41,17 @@ export class Backlog {
   /** Holds a connection until there is room, or {@link forget}. */
   hold(held: Held): void {
     this.#held.add(held)
-    this.#cancelReassuring ??= this.#reassureLater()
   }
 
   /** It is over. */
   forget(held: Held): void {
-    if (this.#held.delete(held)) this.#restWhereNobodyIsHeld()
+    this.#held.delete(held)
   }
 
   #releaseAll(): void {
     this.#isFull = false
     const all = [...this.#held]
     this.#held.clear()
-    this.#restWhereNobodyIsHeld()
     for (const held of all) held.release()
-  }
-
-  #reassureLater(): () => void {
-    return this.#clock.after(reassureMs, () => {
-      this.#cancelReassuring = this.#reassureLater()
-      for (const held of this.#held) held.reassure()
-    })
-  }
-
-  #restWhereNobodyIsHeld(): void {
-    if (this.#held.size > 0) return
-    this.#cancelReassuring?.()
-    this.#cancelReassuring = null
   }
 }

@@ -1,3 +1,5 @@
+import { type ErrorCode, SynclineError } from '@syncline/protocol'
+
 /** What a relay has counted since it began. */
 export interface Counters {
   /** updates that sessions sent */
@@ -10,8 +12,16 @@ export interface Counters {
   digestMismatches: number
   /** sessions, connections and requests that were refused or ended for what they sent */
   refused: number
+  /** the same by code */
+  readonly refusedByCode: { [code in ErrorCode]?: number }
+  /** of these, for who it was: no token that counts, or not granted */
+  authFailures: number
+  /** of these, for how much it was: over a rate, or more connections or sessions than there may be */
+  rateLimited: number
   /** times a connection was not read for a while, since too much waited for the disk */
   holds: number
+  /** times a connection was not read for a while, since it sent more than it may in such a time */
+  throttles: number
   /** connections closed since they did not take what was sent to them */
   slowReaders: number
   /** exceptions that were caught at the edge of a session: bugs of ours */
@@ -34,7 +44,11 @@ export function newCounters(): Counters {
     resyncs: 0,
     digestMismatches: 0,
     refused: 0,
+    refusedByCode: {},
+    authFailures: 0,
+    rateLimited: 0,
     holds: 0,
+    throttles: 0,
     slowReaders: 0,
     exceptions: 0,
     compactions: 0,
@@ -42,4 +56,16 @@ export function newCounters(): Counters {
     compactionFailures: 0,
     compactionBytesSaved: 0,
   }
+}
+
+const ofAccess: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired', 'forbidden', 'revoked'])
+const ofAmount: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'too_many_connections', 'too_many_sessions'])
+
+/** Counts what was refused or ended for what it sent. */
+export function countRefusal(counters: Counters, refused: ErrorCode | SynclineError): void {
+  const code = refused instanceof SynclineError ? refused.code : refused
+  counters.refused++
+  counters.refusedByCode[code] = (counters.refusedByCode[code] ?? 0) + 1
+  if (ofAccess.has(code)) counters.authFailures++
+  if (ofAmount.has(code)) counters.rateLimited++
 }

@@ -12,6 +12,8 @@ export { type DocumentContent, type MergeOptions, ServerDocument } from './docum
 export type { DocumentPoint } from './documents/types.js'
 export type { Json, JsonObject, Storing } from './documents/values.js'
 export type * from './import/json/form.js'
+export type { TrustProxy } from './limits/address.js'
+export { defaultRelayLimits, type RelayLimits } from './limits/limits.js'
 export * from './log/index.js'
 export { createLogger, type LogFields, type Logger, type LogLevel, logLevels } from './logger.js'
 export { type CommitObserver, Metrics, type MetricsOptions } from './metrics.js'

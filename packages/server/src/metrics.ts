@@ -18,12 +18,17 @@ export interface MetricsOptions {
   readonly process?: boolean
 }
 
-const counterHelp: Readonly<Record<keyof Counters, readonly [name: string, help: string]>> = {
+type Amount = Exclude<keyof Counters, 'refusedByCode'>
+
+const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]>> = {
   updates: ['updates', 'Updates that sessions sent.'],
   commits: ['document_commits', 'Commits that reached the disk, counted once for each document in them.'],
   resyncs: ['resyncs', 'Updates answered by resync.'],
   digestMismatches: ['digest_mismatches', 'Replicas that differed from the log, found by a digest.'],
   refused: ['refused', 'Sessions, connections and requests that were refused or ended for what they sent.'],
+  authFailures: ['auth_failures', 'Of what was refused: no token that counts, or not granted.'],
+  rateLimited: ['rate_limited', 'Of what was refused: over a rate, or more connections or sessions than there may be.'],
+  throttles: ['throttles', 'Times a connection was not read for a while, since it sent more than it may.'],
   holds: ['holds', 'Times a connection was not read for a while, since too much waited for the disk.'],
   slowReaders: ['slow_readers', 'Connections closed since they did not take what was sent to them.'],
   exceptions: ['exceptions', 'Exceptions caught at the edge of a session: bugs.'],
@@ -106,8 +111,9 @@ export class Metrics implements CommitObserver {
       () => relay.stats().gatherMs / 1_000,
     )
     for (const [key, [name, help]] of Object.entries(counterHelp)) {
-      this.#counter(name, help, () => relay.stats()[key as keyof Counters])
+      this.#counter(name, help, () => relay.stats()[key as Amount])
     }
+    this.#refusals(() => relay.stats().refusedByCode)
   }
 
   #gauge(name: string, help: string, value: () => number): void {
@@ -129,6 +135,19 @@ export class Metrics implements CommitObserver {
       collect() {
         this.reset()
         this.inc(value())
+      },
+    })
+  }
+
+  #refusals(byCode: () => Counters['refusedByCode']): void {
+    new Counter({
+      name: 'syncline_refused_by_code_total',
+      help: 'What was refused, by the code that was given.',
+      labelNames: ['code'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [code, count] of Object.entries(byCode())) this.inc({ code }, count)
       },
     })
   }

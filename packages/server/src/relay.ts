@@ -1,21 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import {
-  assertDocumentName,
-  defaultLimits,
-  type ErrorCode,
-  type Limits,
-  type Log,
-  SynclineError,
-  subprotocol,
-} from '@syncline/protocol'
+import { assertDocumentName, type ErrorCode, type Log, SynclineError, subprotocol } from '@syncline/protocol'
 import type { Hono } from 'hono'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createApi } from './api/api.js'
 import { type ApiOptions, apiServices } from './api/services.js'
-import { type Authorize, type Revocation, type Visitor, visitorOf } from './auth/authorize.js'
+import type { Authorize, Revocation, Visitor } from './auth/authorize.js'
 import { answeredProtocol } from './auth/bearer.js'
 import { Gate } from './auth/gate.js'
 import { authorizeEveryone } from './auth/none.js'
@@ -23,14 +14,18 @@ import { type RevocationStore, Revocations } from './auth/revocations.js'
 import { Backlog } from './backlog.js'
 import { type Clock, systemClock } from './clock.js'
 import type { RelayContext } from './connection/context.js'
-import { beatMs, Link, type LinkHandler } from './connection/link.js'
+import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
-import { type Counters, newCounters } from './counters.js'
+import { Reassurance } from './connection/reassurance.js'
+import { type Counters, countRefusal, newCounters } from './counters.js'
 import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
 import { Coalescer } from './documents/coalescer.js'
 import { Documents } from './documents/documents.js'
 import { ServerDocument } from './documents/serverDocument.js'
+import { ProxyTrust, type TrustProxy } from './limits/address.js'
+import { Limiter, Overload } from './limits/limiter.js'
+import { limitsWith, type RelayLimits } from './limits/limits.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
 import type { CommitObserver } from './metrics.js'
 import { nameMatcher } from './names.js'
@@ -49,8 +44,13 @@ const yHeaderBytesMax = 16
 
 /** Options of a {@link Relay}. */
 export interface RelayOptions {
-  /** bounds that differ from `defaultLimits` */
-  readonly limits?: Partial<Limits>
+  /** bounds that differ from `defaultRelayLimits` */
+  readonly limits?: Partial<RelayLimits>
+  /**
+   * The proxies in front of the relay, which say in `X-Forwarded-For` or `Forwarded` where a visitor comes from: how many
+   * there are one behind the other, or their addresses (`10.0.0.0/8`). Default: none, whoever connects is the visitor
+   */
+  readonly trustProxy?: TrustProxy
   /** default: warnings and errors as JSON lines on stderr */
   readonly logger?: Logger
   /** default: the platform's time */
@@ -117,6 +117,7 @@ export class Relay {
   readonly #closeLast: (() => Promise<void>)[] = []
   #onLastLinkClosed = () => {}
   #cancelBeat = () => {}
+  #hasWarnedOfProxy = false
   #closed: Promise<void> | null = null
 
   /**
@@ -125,7 +126,7 @@ export class Relay {
    */
   constructor(log: Log, options: RelayOptions = {}) {
     this.#origins = new OriginPolicy(options.allowOrigins ?? [])
-    const limits = limitsOf(options.limits ?? {})
+    const limits = limitsWith(options.limits ?? {})
     this.#context = contextOf(log, limits, options)
     this.#rooms = this.#context.rooms
     this.#documents = new Documents(this.#context)
@@ -153,7 +154,9 @@ export class Relay {
   stats(): RelayStats {
     const { size: rooms, sessions, gatherMs } = this.#rooms
     const { backlog, counters } = this.#context
-    return { connections: this.#links.size, sessions, rooms, gatherMs, backlogBytes: backlog.bytes, ...counters }
+    const refusedByCode = { ...counters.refusedByCode }
+    const now = { connections: this.#links.size, sessions, rooms, gatherMs, backlogBytes: backlog.bytes }
+    return { ...now, ...counters, refusedByCode }
   }
 
   /**
@@ -163,7 +166,7 @@ export class Relay {
   attach(server: Server): void {
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       if (this.handleUpgrade(request, socket, head)) return
-      if (server.listenerCount('upgrade') === 1) this.#refuse(socket, new SynclineError('not_found'))
+      if (server.listenerCount('upgrade') === 1) this.#refuse(request, socket, new SynclineError('not_found'))
     }
     server.on('upgrade', onUpgrade)
     this.#detach.push(() => server.off('upgrade', onUpgrade))
@@ -181,7 +184,7 @@ export class Relay {
       if (route === null) return false
       this.#accept(route, request, socket, head)
     } catch (error) {
-      this.#refuse(socket, error)
+      this.#refuse(request, socket, error)
     }
     return true
   }
@@ -275,23 +278,36 @@ export class Relay {
       throw new SynclineError('unsupported_version', `Connect with the subprotocol ${subprotocol}`)
     }
     // the request itself costs 2 KB, and would live as long as the connection
-    const { socket: stream } = request
-    const visitor = visitorOf(request)
+    const { url = '', headers } = request
+    const address = this.#context.proxies.addressOf(request)
+    const account = this.#context.limiter.connect(address)
+    // what is wrong with the handshake itself ws answers on its own, and calls nobody
     this.#sockets[route.to].handleUpgrade(request, socket, head, (webSocket) =>
-      this.#connect(webSocket, stream, route, visitor),
+      this.#connect(webSocket, { stream: socket, address, account }, route, { url, headers, address }),
     )
   }
 
-  #refuse(socket: Duplex, thrown: unknown): void {
+  #refuse(request: IncomingMessage, socket: Duplex, thrown: unknown): void {
     const error = thrown instanceof SynclineError ? thrown : new SynclineError('internal')
     if (error !== thrown) this.#context.exception(thrown)
-    this.#context.counters.refused++
-    this.#context.logger.info({ error }, 'an upgrade was refused')
-    refuseUpgrade(socket, upgradeStatuses[error.code] ?? 500, error)
+    countRefusal(this.#context.counters, error)
+    this.#context.logger.info({ error, address: this.#context.proxies.addressOf(request) }, 'an upgrade was refused')
+    if (error instanceof Overload) this.#suspectProxy(request)
+    refuseUpgrade(socket, upgradeStatuses[error.code] ?? 500, error, error instanceof Overload ? error.retryMs : null)
   }
 
-  #connect(webSocket: WebSocket, stream: Socket, route: Route, visitor: Visitor): void {
-    const link = new Link(webSocket, stream, this.#context, () => {
+  /** All visitors of a proxy that is not trusted share what one address may take. */
+  #suspectProxy({ headers }: IncomingMessage): void {
+    const isForwarded = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
+    if (!isForwarded || !this.#context.proxies.isEmpty || this.#hasWarnedOfProxy) return
+    this.#hasWarnedOfProxy = true
+    this.#context.logger.warn({}, 'visitors are refused by the address of a proxy, which is not trusted: --trust-proxy')
+  }
+
+  #connect(webSocket: WebSocket, source: LinkSource, route: Route, visitor: Visitor): void {
+    source.account.holders++
+    const link = new Link(webSocket, source, this.#context, () => {
+      source.account.holders--
       this.#links.delete(link)
       if (this.#links.size === 0) this.#onLastLinkClosed()
     })
@@ -336,18 +352,12 @@ const upgradeStatuses: { readonly [code in ErrorCode]?: number } = {
   invalid_name: 400,
   unsupported_version: 400,
   forbidden_origin: 403,
+  rate_limited: 429,
+  too_many_connections: 429,
   shutting_down: 503,
 }
 
-function limitsOf(changes: Partial<Limits>): Limits {
-  for (const [name, value] of Object.entries(changes)) {
-    const isLimit = Object.hasOwn(defaultLimits, name) && Number.isSafeInteger(value) && value > 0
-    if (!isLimit) throw new SynclineError('invalid_option', `limits.${name} is ${value}`)
-  }
-  return Object.freeze({ ...defaultLimits, ...changes })
-}
-
-function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContext {
+function contextOf(log: Log, limits: RelayLimits, options: RelayOptions): RelayContext {
   const clock = options.clock ?? systemClock
   const logger = boundedLogger(options.logger ?? createLogger('warn'))
   const counters = newCounters()
@@ -358,7 +368,7 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   const newEpoch = () => randomBytes(8).toString('hex')
   const reopen = options.reopen ?? null
   const keepsHistory = nameMatcher(options.keepHistory ?? [])
-  const backlog = new Backlog(limits.backlogBytesHigh, clock)
+  const backlog = new Backlog(limits.backlogBytesHigh)
   const edges = { limits, clock, logger, counters, backlog, exception }
   const rooms = new Rooms(log, {
     ...edges,
@@ -373,10 +383,12 @@ function contextOf(log: Log, limits: Limits, options: RelayOptions): RelayContex
   const authorize = options.authorize ?? authorizeEveryone
   const revocations = new Revocations(options.revocations ?? null)
   const gate = new Gate({ authorize, revocations, limits, clock, logger, exception })
-  return { limits, clock, logger, counters, backlog, rooms, gate, nextSession, exception }
+  const bounds = { backlog, limiter: new Limiter(limits, clock), proxies: new ProxyTrust(options.trustProxy ?? []) }
+  const reassurance = new Reassurance(clock)
+  return { limits, clock, logger, counters, ...bounds, reassurance, rooms, gate, nextSession, exception }
 }
 
-function webSocketServers(limits: Limits): Readonly<Record<Route['to'], WebSocketServer>> {
+function webSocketServers(limits: RelayLimits): Readonly<Record<Route['to'], WebSocketServer>> {
   // deflate costs 50 µs a message; ws sets TCP_NODELAY itself
   const common = { noServer: true, perMessageDeflate: false, clientTracking: false }
   const handleProtocols = () => subprotocol

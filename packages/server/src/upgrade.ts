@@ -84,14 +84,19 @@ function parseUrl(text: string): URL | null {
   }
 }
 
-/** Answers an upgrade with an HTTP error that says why. */
-export function refuseUpgrade(socket: Duplex, status: number, error: SynclineError): void {
+/**
+ * Answers an upgrade with an HTTP error that says why.
+ *
+ * @param retryMs how long to wait before another one; null: that is not known
+ */
+export function refuseUpgrade(socket: Duplex, status: number, error: SynclineError, retryMs: number | null): void {
   const body = JSON.stringify({ error: { code: error.code, reason: error.message } })
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
+    ...(retryMs === null ? [] : [`Retry-After: ${Math.ceil(retryMs / 1_000)}`]),
   ]
   // it is closed either way: a peer that is gone already needs no answer
   socket.on('error', () => socket.destroy())

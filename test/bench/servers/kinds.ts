@@ -34,6 +34,8 @@ const forwarderPath = fileURLToPath(new URL('forwarder.mjs', import.meta.url))
 /** Where the bench may write. */
 export const benchDirectory = join(root, 'test', 'bench')
 
+const rates = ['Connections', 'Opens', 'Messages', 'Bytes', 'ExchangeBytes'].map((measure) => `${measure}Burst`)
+
 const relay = {
   keeps: true,
   isInstalled: true,
@@ -42,6 +44,8 @@ const relay = {
       join(root, 'packages', 'server', 'bin', 'syncline.js'),
       'serve',
       ...['--port', String(port), '--data', directory, '--log-level', 'warn'],
+      // all clients of the bench come from one address, as fast as they can
+      ...['--limit', rates.map((rate) => `address${rate}=${2 ** 40}`).join(',')],
     ],
   }),
 }

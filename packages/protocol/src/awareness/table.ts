@@ -23,9 +23,11 @@ export class AwarenessTable {
   /** the last clocks of clients that have gone: an echo of what they said does not bring them back */
   readonly #departed = new Map<number, number>()
   readonly #clientsMax: number
+  readonly #roomClientsMax: number
 
-  constructor(limits: Pick<Limits, 'awarenessClientsMax'>) {
+  constructor(limits: Pick<Limits, 'awarenessClientsMax' | 'roomAwarenessClientsMax'>) {
     this.#clientsMax = limits.awarenessClientsMax
+    this.#roomClientsMax = limits.roomAwarenessClientsMax
   }
 
   /** Everyone's entry, for a session that joins. */
@@ -66,7 +68,7 @@ export class AwarenessTable {
   #claim(client: number, session: SessionId, author: string, entry: AwarenessEntry): boolean {
     if (entry.state === null || entry.clock <= (this.#departed.get(client) ?? -1)) return false
     const owned = this.#owned.get(session) ?? new Set()
-    if (owned.size >= this.#clientsMax) return false
+    if (owned.size >= this.#clientsMax || this.#identities.size >= this.#roomClientsMax) return false
     this.#owned.set(session, owned.add(client))
     this.#identities.set(client, { entry, owner: session, author, heir: null })
     this.#departed.delete(client)

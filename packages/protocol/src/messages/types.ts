@@ -70,6 +70,8 @@ export interface Ending<Type extends string> {
   readonly code: ErrorCode
   readonly reason: string
   readonly retry: boolean
+  /** not before so many milliseconds */
+  readonly retryMs?: number
 }
 
 /** From a client, about the connection. */

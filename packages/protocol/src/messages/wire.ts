@@ -79,18 +79,27 @@ export function readRest(decoder: decoding.Decoder): Uint8Array {
   return rest
 }
 
-export function writeEnding(encoder: encoding.Encoder, ending: { code: string; reason: string; retry: boolean }): void {
-  encoding.writeUint8(encoder, ending.retry ? 1 : 0)
+const endingFlags = { retry: 1, retryMs: 2 }
+
+export function writeEnding(
+  encoder: encoding.Encoder,
+  ending: { code: string; reason: string; retry: boolean; retryMs?: number },
+): void {
+  const { retry, retryMs } = ending
+  encoding.writeUint8(encoder, (retry ? endingFlags.retry : 0) | (retryMs === undefined ? 0 : endingFlags.retryMs))
+  if (retryMs !== undefined) encoding.writeVarUint(encoder, retryMs)
   encoding.writeVarString(encoder, ending.code)
   encoding.writeVarString(encoder, ending.reason)
 }
 
 export function readEnding(decoder: decoding.Decoder) {
-  const retry = readFlags(decoder, 1) === 1
+  const flags = readFlags(decoder, endingFlags.retry | endingFlags.retryMs)
+  const wait = (flags & endingFlags.retryMs) === 0 ? {} : { retryMs: decoding.readVarUint(decoder) }
+  const retry = (flags & endingFlags.retry) !== 0
   const code = decoding.readVarString(decoder)
   const reason = decoding.readVarString(decoder)
   // a newer relay may have codes that this client does not know: the reason still tells
-  return { code: isErrorCode(code) ? code : ('internal' as const), reason, retry }
+  return { code: isErrorCode(code) ? code : ('internal' as const), reason, retry, ...wait }
 }
 
 function writeEpoch(encoder: encoding.Encoder, epoch: string): void {

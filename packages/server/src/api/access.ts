@@ -1,10 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { type Access, SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
-import { type Visitor, visitorOf } from '../auth/authorize.js'
+import type { Visitor } from '../auth/authorize.js'
 import { tokenIn } from '../auth/bearer.js'
 import { type Admitted, type FullGrant, type Gate, isOver } from '../auth/gate.js'
 import type { Clock } from '../clock.js'
+import type { ProxyTrust } from '../limits/address.js'
 import type { ApiServices } from './services.js'
 
 // Every decision of the HTTP interface about who may do what is made here, and nowhere else.
@@ -23,17 +25,20 @@ export interface Admission {
 /**
  * Runs a request on one document with the grant of whoever sent it: as on the socket, and until it ends or is revoked.
  *
- * @throws SynclineError what the authorisation refuses with, `read_only`
+ * @throws SynclineError what the authorisation refuses with, `read_only`, `rate_limited`
  */
 export async function admitted(
-  { context: { gate, clock } }: ApiServices,
+  { context: { gate, clock, limiter, proxies } }: ApiServices,
   context: Context,
   document: string,
   wanted: Access,
   run: (admission: Admission) => Promise<Response>,
 ): Promise<Response> {
-  const visitor = visitorFrom(context)
+  const visitor = visitorFrom(context, proxies)
+  // a request can wait as well where it came from
+  limiter.reserve('opens', 1, [limiter.address(visitor.address)], 0)
   const grant = await gate.ask(document, { token: tokenIn(visitor), visitor })
+  limiter.reserve('messages', 1, [limiter.subject(grant.subject)], 0)
   if (wanted === 'write' && grant.access !== 'write') throw new SynclineError('read_only')
   const admission = new RequestAdmission(gate, clock, document, grant)
   try {
@@ -120,9 +125,12 @@ export async function requireAdmin({ context: { gate } }: ApiServices, _context:
 }
 
 /** What is known of who sends a request; of one that came over no socket, such as a test's, what it says itself. */
-function visitorFrom(context: Context): Visitor {
+function visitorFrom(context: Context, proxies: ProxyTrust): Visitor {
   const { incoming } = (context.env ?? {}) as Partial<HttpBindings>
-  if (incoming && 'socket' in incoming) return visitorOf(incoming as Parameters<typeof visitorOf>[0])
+  if (incoming && 'socket' in incoming) {
+    const { url = '', headers } = incoming
+    return { url, headers, address: proxies.addressOf(incoming as IncomingMessage) }
+  }
   const url = new URL(context.req.url)
   return { url: url.pathname + url.search, headers: context.req.header(), address: '' }
 }

@@ -1,5 +1,6 @@
 import { SynclineError } from '@syncline/protocol'
 import { type Context, Hono } from 'hono'
+import { countRefusal } from '../counters.js'
 import { asError } from '../logger.js'
 import { openApiOf } from './openapi.js'
 import { pageOf } from './page.js'
@@ -58,7 +59,7 @@ export function createApi(services: ApiServices): Hono {
   })
   app.onError((error, context) => {
     if (error instanceof SynclineError) {
-      if (error.code !== 'internal') services.context.counters.refused++
+      if (error.code !== 'internal') countRefusal(services.context.counters, error)
       return problemResponse(context, error)
     }
     services.context.exception(asError(error))

@@ -1,6 +1,7 @@
 import type { ErrorCode, SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { Overload } from '../limits/limiter.js'
 
 /** An error as RFC 9457 has it, with our code, which is stable. */
 export interface Problem {
@@ -41,7 +42,9 @@ const statuses: { readonly [code in ErrorCode]?: ContentfulStatusCode } = {
   wrong_type: 422,
   unstorable_value: 422,
   idempotency_conflict: 422,
+  rate_limited: 429,
   authorization_unavailable: 503,
+  too_many_sessions: 503,
   document_busy: 503,
   disk_full: 507,
   storage_failed: 503,
@@ -80,5 +83,6 @@ export function problemResponse(context: Context, error: SynclineError): Respons
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' }
   if (status === 401) headers['WWW-Authenticate'] = 'Bearer'
   if (status === 503) headers['Retry-After'] = '1'
+  if (error instanceof Overload) headers['Retry-After'] = String(Math.ceil(error.retryMs / 1_000))
   return context.body(JSON.stringify(problem), status, headers)
 }

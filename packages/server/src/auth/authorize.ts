@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Access } from '@syncline/protocol'
 
 /** What is known of who connected: parts of the HTTP request, which itself would cost 2 KB for each connection. */
@@ -6,21 +6,8 @@ export interface Visitor {
   /** the request's target, its query included: a token may be in there */
   readonly url: string
   readonly headers: IncomingHttpHeaders
-  /** of the peer, which may be a proxy */
+  /** empty where it is not known; of a proxy, where none is trusted: see `RelayOptions.trustProxy` */
   readonly address: string
-}
-
-/** The visitor that a request comes from. */
-export function visitorOf(request: IncomingMessage): Visitor {
-  const { url = '', headers, socket } = request
-  // the kernel is asked where somebody wants to know
-  return {
-    url,
-    headers,
-    get address() {
-      return socket.remoteAddress ?? ''
-    },
-  }
 }
 
 /** What a connection shows to be let in. */

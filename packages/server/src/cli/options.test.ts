@@ -17,6 +17,8 @@ describe('the options of serve', () => {
       cacheControl: null,
       diskReserve: null,
       auth: { kind: 'none' },
+      limits: {},
+      trustProxy: [],
       tls: null,
     })
   })
@@ -43,6 +45,19 @@ describe('the options of serve', () => {
     [{ jwtKeyFile: 'a', jwksUrl: 'https://b.test' }, '--auth'],
     [{ auth: 'none', jwtSecret: 'x' }, '--auth'],
     [{ tlsKey: 'a' }, '--tls-cert'],
+    [{ limit: ['sessionsMax=2'] }, '--limit: there is no limit of the name "sessionsMax"'],
+    [{ limit: ['toString=2'] }, '--limit: there is no limit of the name "toString"'],
+    [{ limit: ['nameBytesMax'] }, '--limit: nameBytesMax expects a number'],
+    [{ limit: ['frameBytesMax=2MiB', 'nameBytesMax=0'] }, '--limit: nameBytesMax expects'],
+    [{ limit: ['nameBytesMax=1.5'] }, '--limit: nameBytesMax expects'],
+    [{ limit: ['nameBytesMax=-1'] }, '--limit: nameBytesMax expects'],
+    [{ limit: ['nameBytesMax=99999999GiB'] }, '--limit: nameBytesMax expects'],
+    [{ limit: ['nameBytesMax=1=2'] }, '--limit: nameBytesMax expects'],
+    [{ trustProxy: ['33'] }, '--trust-proxy'],
+    [{ trustProxy: ['nginx'] }, '--trust-proxy'],
+    [{ trustProxy: ['10.0.0.0/33'] }, '--trust-proxy'],
+    [{ trustProxy: ['1', '10.0.0.0/8'] }, '--trust-proxy'],
+    [{ trustProxy: [''] }, '--trust-proxy'],
   ])('%j is refused, and the flag is named', (wrong, flag) => {
     expect(() => parseServeOptions({ ...given, ...wrong })).toThrow(
       expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(flag) }),
@@ -56,6 +71,22 @@ describe('the options of serve', () => {
     ['0', 0],
   ])('a reserve of %s is %d bytes', (diskReserve, bytes) => {
     expect(parseServeOptions({ ...given, diskReserve }).diskReserve).toBe(bytes)
+  })
+
+  test('limits have units, and the last one counts', () => {
+    const limit = ['updateBytesMax=1MiB', 'documentSessionsMax=200', 'updateBytesMax=2KiB']
+    expect(parseServeOptions({ ...given, limit }).limits).toEqual({ updateBytesMax: 2_048, documentSessionsMax: 200 })
+  })
+
+  test.each([
+    [['2'], 2],
+    [['0'], 0],
+    [
+      ['10.0.0.0/8', '::1', 'fd00::/8'],
+      ['10.0.0.0/8', '::1', 'fd00::/8'],
+    ],
+  ])('proxies %j are %j', (trustProxy, trusted) => {
+    expect(parseServeOptions({ ...given, trustProxy }).trustProxy).toEqual(trusted)
   })
 
   test.each([

@@ -3,6 +3,8 @@ import { isIP } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
 import { Command } from 'commander'
 import { z } from 'zod'
+import type { TrustProxy } from '../limits/address.js'
+import type { RelayLimits } from '../limits/limits.js'
 import { type LogLevel, logLevels } from '../logger.js'
 import { isOrigin } from '../upgrade.js'
 import { version } from '../version.js'
@@ -11,6 +13,7 @@ import { addBackup } from './backup.js'
 import { addCheck } from './check.js'
 import { addDoc } from './doc/command.js'
 import { addMovingIn } from './import.js'
+import { amountOf, limitSettings, limitsShape } from './limits.js'
 import { addRevoke } from './revoke.js'
 import { collectList, setting } from './setting.js'
 import { addStatus } from './status.js'
@@ -34,6 +37,9 @@ export interface ServeOptions {
   /** where `/metrics` is served on this machine, or null */
   readonly metricsPort: number | null
   readonly auth: AuthOptions
+  /** those that differ from the defaults */
+  readonly limits: Partial<RelayLimits>
+  readonly trustProxy: TrustProxy
   /** files of certificate and key, or null for plain HTTP */
   readonly tls: { readonly cert: string; readonly key: string } | null
 }
@@ -71,11 +77,12 @@ const serveSchema = z
     diskReserve: z
       .string()
       .regex(/^\d{1,9}(KiB|MiB|GiB)?$/, 'expected bytes, such as 500000000, 512MiB or 2GiB')
-      .transform(bytesOf)
+      .transform((text) => amountOf(text)!)
       .nullable()
       .default(null),
     tlsCert: z.string().optional(),
     tlsKey: z.string().optional(),
+    ...limitsShape,
     ...authShape,
   })
   .superRefine((given, context) => {
@@ -129,7 +136,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     .addOption(setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'))
     .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
     .addOption(setting('tls-key', '<file>', 'its key'))
-  for (const option of authSettings()) command.addOption(option)
+  for (const option of [...limitSettings(), ...authSettings()]) command.addOption(option)
   command.exitOverride().action((given) => serve(parseServeOptions({ ...given, ...secretInEnvironment() })))
   addDoc(program)
   addMovingIn(program)
@@ -152,14 +159,9 @@ export function parseServeOptions(given: unknown): ServeOptions {
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files, cacheControl, metricsPort } = parsed.data
+  const { static: files, cacheControl, metricsPort, limit: limits, trustProxy } = parsed.data
   const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
-  return { ...resolved, cacheControl, metricsPort, auth, tls }
-}
-
-function bytesOf(text: string): number {
-  const unit = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[text.slice(-3)] ?? 1
-  return Number.parseInt(text, 10) * unit
+  return { ...resolved, cacheControl, metricsPort, auth, limits, trustProxy, tls }
 }
 
 function describe({ path, message }: z.core.$ZodIssue): string {

@@ -21,8 +21,10 @@ import { revocationsIn } from './revoke.js'
 
 // a request's head may take this long: nobody needs more, and a slow one costs a socket
 const headersMs = 5_000
-// Node looks that often for those that are late; its 30 s would let each of them stay for so long
-const lookMs = 1_000
+const requestMs = 30_000
+const tlsHandshakeMs = 10_000
+// how often Node looks for those that take longer
+const checkMs = 1_000
 
 /** A relay that serves, and how it is stopped. */
 export interface Serving {
@@ -46,12 +48,12 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
     log = await openLevelLog(options.data)
     return log
   }
-  const { allowOrigins, keepHistory, diskReserve } = options
+  const { allowOrigins, keepHistory, diskReserve, limits, trustProxy } = options
   const disk = { space: () => spaceOf(options.data), ...(diskReserve === null ? {} : { reserveBytes: diskReserve }) }
   const revocations = revocationsIn(options.data)
   const metrics = new Metrics({ space: disk.space, process: true })
   const relay = new Relay(await openLog(), {
-    ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, commitObserver: metrics },
+    ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, limits, trustProxy, commitObserver: metrics },
     reopen: openLog,
   })
   try {
@@ -117,8 +119,10 @@ function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null)
   const cacheControl = options.cacheControl === null ? {} : { cacheControl: options.cacheControl }
   const api = relay.api({ idempotencyFile, ...cacheControl })
   const app = createHttp(relay, { api, ...(options.static === null ? {} : { staticDirectory: options.static }) })
-  const serverOptions = { headersTimeout: headersMs, connectionsCheckingInterval: lookMs, ...tls }
+  const timeouts = { headersTimeout: headersMs, requestTimeout: requestMs, connectionsCheckingInterval: checkMs }
+  const serverOptions = { ...timeouts, ...tls }
   if (tls !== null) {
+    Object.assign(serverOptions, { handshakeTimeout: tlsHandshakeMs })
     return createAdaptorServer({ fetch: app.fetch, createServer: createTlsServer, serverOptions }) as unknown as Server
   }
   // it makes a plain HTTP server where it is not told otherwise

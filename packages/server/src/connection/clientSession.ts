@@ -2,6 +2,8 @@ import type { Access, SessionRequest } from '@syncline/protocol'
 import { assertDocumentName, SynclineError } from '@syncline/protocol'
 import type { Credentials } from '../auth/authorize.js'
 import { type Admitted, type FullGrant, isOver } from '../auth/gate.js'
+import { countRefusal } from '../counters.js'
+import type { Account } from '../limits/account.js'
 import type { LiveRoom } from '../rooms/liveRoom.js'
 import { ending, type Session, type SessionClient, SharedReply } from '../rooms/session.js'
 import type { RelayContext } from './context.js'
@@ -10,7 +12,7 @@ type Open = Extract<SessionRequest, { type: 'open' }>
 type Exchange = Extract<SessionRequest, { type: 'exchange' }>
 
 type ClientSessionState =
-  /** its grant is on the way */
+  /** its turn, or its grant, is on the way */
   | { readonly at: 'asking' }
   /** its room is on the way; `room` is there once the link has room for what it says */
   | { readonly at: 'opening'; readonly grant: FullGrant; readonly room: LiveRoom | null }
@@ -23,6 +25,8 @@ const timerMsMax = 2 ** 31 - 1
 
 /** What a wire protocol does with the replies to one session. */
 export interface SessionWire {
+  /** what its address may take of the relay */
+  readonly account: Account
   /** dialects whose clients take their own updates back */
   readonly echo: boolean
   /** what its connection shows by now */
@@ -32,6 +36,8 @@ export interface SessionWire {
   deliver(reply: SharedReply): void
   /** reads nothing from the peer until less waits for the disk */
   hold(): void
+  /** reads nothing from the peer for a while */
+  holdFor(ms: number): void
   /** drops what was delivered and is not on its way yet */
   drop(): void
   /** the time at which it ends is another one */
@@ -50,6 +56,8 @@ export class ClientSession implements Session, Admitted {
   readonly #context: RelayContext
   readonly #wire: SessionWire
   #state: ClientSessionState = { at: 'asking' }
+  /** what it may take of the relay, and the same for its address and its subject, once that is known */
+  readonly #accounts: Account[]
   #document = ''
   #since = 0
   /** the last one that waits for its turn */
@@ -58,12 +66,16 @@ export class ClientSession implements Session, Admitted {
   #asked = 0
   /** the last time, nobody could tell */
   #isUncertain = false
+  /** opening it compares the document with what the client has */
+  #isCompared = false
   #cancelTimer = () => {}
+  #cancelWait = () => {}
 
   constructor(context: RelayContext, wire: SessionWire) {
     this.id = context.nextSession()
     this.#context = context
     this.#wire = wire
+    this.#accounts = [wire.account, context.limiter.session()]
   }
 
   get client(): SessionClient {
@@ -100,12 +112,18 @@ export class ClientSession implements Session, Admitted {
       assertDocumentName(request.name, this.#context.limits.nameBytesMax)
       this.#document = request.name
       this.#since = this.#context.clock.now()
+      await this.#turn([this.#wire.account])
+      if (this.#state.at !== 'asking') return
       let grant = await this.#ask()
       while (grant === null && this.#state.at === 'asking') grant = await this.#ask()
       if (grant === null || this.#state.at !== 'asking') return
       this.#state = { at: 'opening', grant, room: null }
       this.#context.gate.admit(this, grant)
       this.#watch(grant)
+      const account = this.#context.limiter.subject(grant.subject)
+      account.holders++
+      this.#accounts.push(account)
+      await this.#turn([account])
       this.#wire.whenRoom(() => this.#join(request))
     } catch (error) {
       this.fail(error)
@@ -140,6 +158,7 @@ export class ClientSession implements Session, Admitted {
     try {
       const room = this.#context.rooms.open(request.name)
       this.#state = { at: 'opening', grant, room }
+      this.#isCompared = request.resume === null
       const { subject: author, access } = grant
       room.join(this, { author, access, echo: this.#wire.echo }, request)
     } catch (error) {
@@ -154,6 +173,7 @@ export class ClientSession implements Session, Admitted {
     if (this.#state.at === 'over') return
     if (this.#state.at !== 'open') return this.fail(new SynclineError('protocol_violation', 'It is not opened yet'))
     if (isOver(this.#state.grant, this.#context.clock.now())) return this.#expire()
+    this.#charge(request)
     if (request.type === 'exchange') return this.#takeExchange(request)
     this.#hand(request, this.#state.room)
   }
@@ -167,18 +187,48 @@ export class ClientSession implements Session, Admitted {
   #takeExchange(request: Exchange): void {
     const isWaiting = this.#exchange !== null
     this.#exchange = request
-    if (isWaiting) return
-    this.#wire.whenRoom(() => {
-      const exchange = this.#exchange
-      this.#exchange = null
-      if (exchange && this.#state.at === 'open') this.#state.room.receive(this, exchange)
-    })
+    if (isWaiting || this.#state.at !== 'open') return
+    try {
+      this.#after(this.#context.limiter.reserve('exchangeBytes', this.#state.room.bytes, this.#accounts), () =>
+        this.#wire.whenRoom(() => this.#handExchange()),
+      )
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #handExchange(): void {
+    const exchange = this.#exchange
+    this.#exchange = null
+    if (exchange && this.#state.at === 'open') this.#state.room.receive(this, exchange)
+  }
+
+  /** What it sent was read already: where that was too much, nothing more is read for a while. */
+  #charge(request: SessionRequest): void {
+    const [, , subject] = this.#accounts
+    if (subject === undefined) return
+    const { limiter } = this.#context
+    const ms = limiter.take('messages', 1, [subject])
+    this.#wire.holdFor(Math.max(ms, limiter.take('bytes', bytesOf(request), [subject])))
+  }
+
+  /** It is its turn to open; whoever opens much waits for it, and what it sends waits with it. */
+  #turn(accounts: readonly Account[]): Promise<void> {
+    const ms = this.#context.limiter.reserve('opens', 1, accounts)
+    if (ms === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#after(ms, resolve))
+  }
+
+  #after(ms: number, call: () => void): void {
+    if (ms === 0) return call()
+    this.#wire.holdFor(ms)
+    this.#cancelWait = this.#context.clock.after(Math.ceil(ms), call)
   }
 
   /** Ends the session for what its client did, or for a bug of ours. */
   fail(error: unknown): void {
     if (this.#state.at === 'over') return
-    if (error instanceof SynclineError) this.#context.counters.refused++
+    if (error instanceof SynclineError) countRefusal(this.#context.counters, error)
     else this.#context.exception(error)
     this.#wire.deliver(new SharedReply(ending(this.#state.at === 'open' ? 'closed' : 'refused', error)))
     this.leave()
@@ -209,7 +259,12 @@ export class ClientSession implements Session, Admitted {
     // no timer is as punctual as what the room says; ending it would step the room, which is in the middle of a step
     if (isOver(grant, this.#context.clock.now())) return queueMicrotask(() => this.#expire())
     const isOpened = reply.reply.type === 'opened'
-    if (isOpened && room) this.#state = { at: 'open', grant, room }
+    if (isOpened && room) {
+      this.#state = { at: 'open', grant, room }
+      // what that was is known only now: nothing that follows is read before it is paid
+      const bytes = this.#isCompared ? room.bytes : 0
+      this.#wire.holdFor(this.#context.limiter.take('exchangeBytes', bytes, this.#accounts))
+    }
     this.#wire.deliver(reply)
     if (isOpened) this.#wire.expires()
   }
@@ -218,6 +273,8 @@ export class ClientSession implements Session, Admitted {
     if (this.#state.at === 'over') return
     this.#state = { at: 'over' }
     this.#cancelTimer()
+    this.#cancelWait()
+    for (const subject of this.#accounts.splice(2)) subject.holders--
     this.#context.gate.forget(this)
     this.#wire.ended()
   }
@@ -264,4 +321,9 @@ export class ClientSession implements Session, Admitted {
   #expire(): void {
     this.expel(new SynclineError(this.#isUncertain ? 'authorization_unavailable' : 'token_expired'))
   }
+}
+
+function bytesOf(request: SessionRequest): number {
+  if (request.type === 'update' || request.type === 'awareness') return request.update.length
+  return request.type === 'exchange' ? request.stateVector.length : 0
 }

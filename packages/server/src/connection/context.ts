@@ -1,19 +1,25 @@
-import type { Limits } from '@syncline/protocol'
 import type { Gate } from '../auth/gate.js'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import type { Counters } from '../counters.js'
+import type { ProxyTrust } from '../limits/address.js'
+import type { Limiter } from '../limits/limiter.js'
+import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
 import type { Rooms } from '../rooms/rooms.js'
+import type { Reassurance } from './reassurance.js'
 
 /** What all connections of a relay share. */
 export interface RelayContext {
-  readonly limits: Limits
+  readonly limits: RelayLimits
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: Counters
   readonly rooms: Rooms
   readonly backlog: Backlog
+  readonly limiter: Limiter
+  readonly proxies: ProxyTrust
+  readonly reassurance: Reassurance
   readonly gate: Gate
   /** a number for a new session, unique within the relay */
   readonly nextSession: () => number

@@ -1,7 +1,10 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { SynclineError } from '@syncline/protocol'
 import type { RawData, WebSocket } from 'ws'
 import type { Held } from '../backlog.js'
+import { countRefusal } from '../counters.js'
+import { type Account, type Measure, waitMsMax } from '../limits/account.js'
 import type { RelayContext } from './context.js'
 import { Outbox } from './outbox.js'
 
@@ -14,6 +17,9 @@ const silentBeatsMax = 3 // after the beat that saw the last sign of life: gone 
 const quietBeatsMax = 3 // y-websocket gives up after 30 s in which it was told nothing
 const stalledBeatsMax = 6 // 30 s
 const closingBeatsMax = 1
+
+// what is a little over its rate is held for so long at least: not a timer for each message
+const throttleMsMin = 20
 
 /** What a wire protocol does with its socket. */
 export interface LinkHandler {
@@ -37,13 +43,26 @@ export interface LinkHandler {
   ended(): void
 }
 
+/** Where a link comes from. */
+export interface LinkSource {
+  /** the stream below the WebSocket */
+  readonly stream: Duplex
+  readonly address: string
+  /** what the address may take of the relay */
+  readonly account: Account
+}
+
 /**
  * One WebSocket, made safe: no exception leaves its callbacks, a half-open one is found, and so is one that does not
  * take what it is sent.
  */
 export class Link implements Held {
+  /** what the address may take of the relay */
+  readonly account: Account
   readonly #socket: WebSocket
-  readonly #stream: Socket
+  readonly #address: string
+  /** null where the stream below is none that counts its bytes */
+  readonly #stream: Socket | null
   readonly #context: RelayContext
   readonly #outbox: Outbox
   #handler: LinkHandler | null = null
@@ -53,6 +72,11 @@ export class Link implements Held {
   #isHeld = false
   /** it asks for more than it takes */
   #isOverfed = false
+  /** ms since 1970: it is not read before; null where it is */
+  #throttledUntil: number | null = null
+  #cancelThrottle = () => {}
+  /** what it has brought, where its stream counts nothing */
+  #heardBytes = 0
   #silentBeats = 0
   #quietBeats = 0
   #stalledBeats = 0
@@ -60,14 +84,20 @@ export class Link implements Held {
   #seen = { readBytes: 0, takenBytes: 0, wasBacklogged: false }
 
   /**
-   * @param stream the socket below the WebSocket
    * @param forget called when the socket is closed
    */
-  constructor(socket: WebSocket, stream: Socket, context: RelayContext, forget: () => void) {
+  constructor(socket: WebSocket, { stream, address, account }: LinkSource, context: RelayContext, forget: () => void) {
+    this.account = account
     this.#socket = socket
-    this.#stream = stream
+    this.#address = address
+    this.#stream = stream instanceof Socket ? stream : null
     this.#context = context
-    this.#outbox = new Outbox(socket, stream, {
+    if (this.#stream === null) {
+      stream.on('data', (bytes: Uint8Array) => {
+        this.#heardBytes += bytes.length
+      })
+    }
+    this.#outbox = new Outbox(socket, this.#stream, {
       bytesHigh: context.limits.socketBytesHigh,
       pack: (messages) => this.#handler?.pack(messages) ?? messages,
       onCongested: (channel, isCongested) => {
@@ -78,7 +108,7 @@ export class Link implements Held {
     socket.on('message', (data, isBinary) => this.guarded(() => this.#receive(data, isBinary)))
     socket.on('error', (error) => {
       // too large, or no WebSocket frame: ws closes it with a status that says so
-      if ('code' in error && String(error.code).startsWith('WS_ERR_')) context.counters.refused++
+      if ('code' in error && String(error.code).startsWith('WS_ERR_')) countRefusal(context.counters, 'malformed_frame')
       context.logger.debug({ error }, 'a socket failed')
     })
     socket.on('close', () => {
@@ -138,6 +168,23 @@ export class Link implements Held {
     this.#readOrWait()
   }
 
+  /** The address has used so much: where that was too much, nothing more is read for a while. */
+  charge(measure: Measure, amount: number): void {
+    this.holdFor(this.#context.limiter.take(measure, amount, [this.account]))
+  }
+
+  /** Stops reading for a while, since the peer sends more than it may: it is held back, and not closed. */
+  holdFor(ms: number): void {
+    if (!this.#isOpen || ms <= 0) return
+    const until = this.#context.clock.now() + Math.max(ms, throttleMsMin)
+    const isThrottled = this.#throttledUntil !== null
+    this.#throttledUntil = Math.max(this.#throttledUntil ?? 0, until)
+    if (isThrottled) return
+    this.#context.counters.throttles++
+    this.#throttle(Math.max(ms, throttleMsMin))
+    this.#readOrWait()
+  }
+
   reassure(): void {
     this.guarded(() => this.#handler?.reassure())
   }
@@ -165,8 +212,8 @@ export class Link implements Held {
       return this.close(1011, 'internal')
     }
     if (!this.#isOpen) return
-    this.#context.counters.refused++
-    this.#context.logger.info({ error, status }, 'a connection was refused')
+    countRefusal(this.#context.counters, error)
+    this.#context.logger.info({ error, status, address: this.#address }, 'a connection was refused')
     this.close(status, `${error.code}: ${error.message}`)
   }
 
@@ -211,7 +258,7 @@ export class Link implements Held {
   /** Compares with the last beat. Bytes count, not messages: a large one takes long on a thin line. */
   #look(): void {
     const { bytes, takenBytes } = this.#outbox
-    const readBytes = this.#stream.bytesRead
+    const readBytes = this.#stream?.bytesRead ?? this.#heardBytes
     const takes = takenBytes !== this.#seen.takenBytes
     // where the kernel was full, it takes more only when the peer has acknowledged some
     const isHeard = readBytes !== this.#seen.readBytes || (takes && this.#seen.wasBacklogged)
@@ -223,13 +270,25 @@ export class Link implements Held {
   }
 
   get #isUnread(): boolean {
-    return this.#isPaused || this.#isHeld || this.#isOverfed
+    return this.#isPaused || this.#isHeld || this.#isOverfed || this.#throttledUntil !== null
   }
 
   #readOrWait(): void {
     if (!this.#isOpen) return // its end is read
+    if (this.#isHeld || this.#throttledUntil !== null) this.#context.reassurance.add(this)
+    else this.#context.reassurance.remove(this)
     if (this.#isUnread) this.#socket.pause()
     else this.#socket.resume()
+  }
+
+  #throttle(ms: number): void {
+    this.#cancelThrottle = this.#context.clock.after(Math.ceil(ms), () => {
+      const leftMs = (this.#throttledUntil ?? 0) - this.#context.clock.now()
+      // a clock that was set back does not keep it for longer than one that was not
+      if (leftMs > 0 && leftMs <= waitMsMax) return this.#throttle(leftMs)
+      this.#throttledUntil = null
+      this.#readOrWait()
+    })
   }
 
   #closeSlowReader(): void {
@@ -240,7 +299,9 @@ export class Link implements Held {
   #receive(data: RawData, isBinary: boolean): void {
     if (!this.#isOpen || !this.#isReceiving) return
     if (!isBinary) return this.fail(4400, new SynclineError('malformed_frame', 'A text frame'))
-    this.#handler?.received(owned(data as Buffer))
+    const frame = data as Buffer
+    this.charge('bytes', frame.length)
+    this.#handler?.received(owned(frame))
     if (this.#outbox.isFull) this.#waitUntilItTakesSome()
   }
 
@@ -259,6 +320,8 @@ export class Link implements Held {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.#context.backlog.forget(this)
+    this.#context.reassurance.remove(this)
+    this.#cancelThrottle()
     this.#outbox.clear()
     this.guarded(() => this.#handler?.ended())
   }

@@ -16,6 +16,7 @@ import {
   unreachable,
 } from '@syncline/protocol'
 import type { Visitor } from '../auth/authorize.js'
+import { countRefusal } from '../counters.js'
 import { ending, SharedReply } from '../rooms/session.js'
 import { version } from '../version.js'
 import { ClientSession } from './clientSession.js'
@@ -71,6 +72,7 @@ export class NativeConnection implements LinkHandler {
   received(frame: Uint8Array): void {
     for (const read of this.#reader.read(frame)) {
       if (!this.#link.isOpen) return
+      this.#link.charge('messages', 1)
       if (read.ok) this.#handle(read.message)
       else if (read.channel === null || !this.#isGreeted) return this.#link.fail(4400, read.error)
       else this.#refuse(read.channel, read.error)
@@ -108,7 +110,7 @@ export class NativeConnection implements LinkHandler {
     const session = this.#sessions.get(channel)
     if (session) return session.fail(error)
     if (++this.#strays > straysMax) return this.#link.fail(4400, error)
-    this.#context.counters.refused++
+    countRefusal(this.#context.counters, error)
     this.#deliver(channel, new SharedReply(ending('refused', error)))
   }
 
@@ -151,6 +153,7 @@ export class NativeConnection implements LinkHandler {
   #replaceToken(token: string): void {
     if (!this.#isGreeted) return this.#link.fail(4400, new SynclineError('protocol_violation', 'No hello came first'))
     this.#token = token
+    this.#link.charge('opens', this.#sessions.size)
     if (!this.#isReauthorizing) void this.#reauthorize()
   }
 
@@ -189,11 +192,13 @@ export class NativeConnection implements LinkHandler {
 
   #open(channel: Channel, request: Open): void {
     const session = new ClientSession(this.#context, {
+      account: this.#link.account,
       echo: false,
       credentials: () => ({ token: this.#token, visitor: this.#visitor }),
       whenRoom: (call) => this.#link.whenRoom(call),
       deliver: (reply) => this.#deliver(channel, reply),
       hold: () => this.#link.hold(),
+      holdFor: (ms) => this.#link.holdFor(ms),
       drop: () => this.#link.drop(channel),
       expires: () => this.#tellExpiry(),
       ended: () => this.#sessions.delete(channel),

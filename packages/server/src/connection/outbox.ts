@@ -32,7 +32,7 @@ type Stream = Pick<Socket, 'write' | 'writableLength' | 'bytesWritten'>
  */
 export class Outbox implements TurnEnd {
   readonly #socket: WebSocket
-  readonly #stream: Stream
+  readonly #stream: Stream | null
   readonly #options: OutboxOptions
   readonly #messages = new Interleaver()
   /** a message that waits alone, outside of `#messages`: what most turns bring to most sockets */
@@ -44,11 +44,14 @@ export class Outbox implements TurnEnd {
   #frameBytes = 0
   /** of those frames, what the socket was given and the kernel has not taken */
   #givenBytes = 0
+  /** of all that the socket was given, what has gone */
+  #goneBytes = 0
   #whenRoom: (() => void)[] = []
   #onGiven: (() => void) | null = null
   #isFlushing = false
 
-  constructor(socket: WebSocket, stream: Stream, options: OutboxOptions) {
+  /** @param stream null where it is none that counts its bytes: then all goes through the WebSocket */
+  constructor(socket: WebSocket, stream: Stream | null, options: OutboxOptions) {
     this.#socket = socket
     this.#stream = stream
     this.#options = options
@@ -56,7 +59,7 @@ export class Outbox implements TurnEnd {
 
   /** bytes that the kernel has not taken yet */
   get bytes(): number {
-    return this.#waitingBytes + this.#stream.writableLength
+    return this.#waitingBytes + (this.#stream?.writableLength ?? this.#givenBytes)
   }
 
   /** True where so much waits that its reader is to take some of it before it asks for more. */
@@ -66,7 +69,7 @@ export class Outbox implements TurnEnd {
 
   /** bytes that the kernel has taken since the beginning: a reader makes progress where this grows */
   get takenBytes(): number {
-    return this.#stream.bytesWritten - this.#stream.writableLength
+    return this.#stream === null ? this.#goneBytes : this.#stream.bytesWritten - this.#stream.writableLength
   }
 
   /** Sends messages at the end of the turn, in order within their channel. */
@@ -131,7 +134,8 @@ export class Outbox implements TurnEnd {
   }
 
   readonly #give = (): void => {
-    if (this.#isSwift) this.#giveSwiftly()
+    const swift = this.#isSwift ? this.#stream : null
+    if (swift !== null) this.#giveSwiftly(swift)
     else this.#queueLone()
     while (this.#givenBytes < this.#options.bytesHigh && this.#fillFrames()) this.#giveFragment(this.#frames[0]!)
     this.#watchCongestion()
@@ -142,7 +146,7 @@ export class Outbox implements TurnEnd {
   /** True where the kernel has taken all before, and takes what waits in one write: nobody has to learn when it has. */
   get #isSwift(): boolean {
     return (
-      this.#stream.writableLength === 0 &&
+      this.#stream?.writableLength === 0 &&
       this.#waitingBytes <= fragmentBytes &&
       this.#frames.length === 0 &&
       // after a closing frame there must be no other
@@ -150,10 +154,10 @@ export class Outbox implements TurnEnd {
     )
   }
 
-  #giveSwiftly(): void {
+  #giveSwiftly(stream: Stream): void {
     const frames = this.#lone === null ? this.#takeFrames() : [this.#lone]
     this.#lone = null
-    for (const frame of frames) this.#stream.write(framed(frame))
+    for (const frame of frames) stream.write(framed(frame))
   }
 
   #takeFrames(): readonly Uint8Array[] {
@@ -182,6 +186,7 @@ export class Outbox implements TurnEnd {
     this.#givenBytes += bytes
     this.#socket.send(frame.subarray(from, to), { binary: true, fin: isLast }, (error) => {
       this.#givenBytes -= bytes
+      this.#goneBytes += bytes
       if (!error) this.#options.guarded(this.#give)
     })
   }

@@ -3,6 +3,7 @@ import type { Visitor } from '../auth/authorize.js'
 import { tokenIn } from '../auth/bearer.js'
 import type { RelayContext } from '../connection/context.js'
 import type { Link, LinkHandler } from '../connection/link.js'
+import { countRefusal } from '../counters.js'
 import { HocuspocusDocument } from './hocuspocusDocument.js'
 import { decodeHocuspocus, encodeHocuspocus, pingFrame, pongFrame } from './hocuspocusMessages.js'
 
@@ -10,6 +11,11 @@ import { decodeHocuspocus, encodeHocuspocus, pingFrame, pongFrame } from './hocu
 const sessionIdLengthMax = 64
 /** What Hocuspocus puts around an update, beside the document's name, at most. */
 export const hocuspocusHeaderBytesMax = 3 * sessionIdLengthMax + 32
+
+// how long a provider has until it asks for a document, and until it has been let into one: those that are refused may
+// bring another token, and come back when they are closed
+const askMs = 10_000
+const admissionMs = 60_000
 
 // providers come back after it, as after every other
 const resetStatus = 4205
@@ -30,11 +36,13 @@ export class HocuspocusConnection implements LinkHandler {
   readonly #byChannel = new Map<number, HocuspocusDocument>()
   #channels = 0
   #answersPings = false
+  #cancelTimeout = () => {}
 
   constructor(link: Link, context: RelayContext, visitor: Visitor) {
     this.#link = link
     this.#context = context
     this.#visitor = visitor
+    this.#endIn(askMs)
   }
 
   /** One message each: providers read one of a frame. */
@@ -43,6 +51,7 @@ export class HocuspocusConnection implements LinkHandler {
   }
 
   received(bytes: Uint8Array): void {
+    this.#link.charge('messages', 1)
     const frame = this.#decoded(bytes)
     if (frame === null || frame.type === 'pong') return
     if (frame.type === 'ping') return this.#link.send(0, [pongFrame])
@@ -83,7 +92,15 @@ export class HocuspocusConnection implements LinkHandler {
   leaving(): void {}
 
   ended(): void {
+    this.#cancelTimeout()
     for (const { document } of [...this.#documents.values()]) document.leave()
+  }
+
+  #endIn(ms: number): void {
+    this.#cancelTimeout()
+    this.#cancelTimeout = this.#context.clock.after(ms, () =>
+      this.#link.fail(this.slowReaderStatus, new SynclineError('hello_timeout')),
+    )
   }
 
   get #keyLengthMax(): number {
@@ -101,8 +118,9 @@ export class HocuspocusConnection implements LinkHandler {
 
   #open(key: string, token: string): void {
     const channel = ++this.#channels
+    if (channel === 1) this.#endIn(admissionMs)
     const deny = (error: SynclineError) => {
-      this.#context.counters.refused++
+      countRefusal(this.#context.counters, error)
       this.#link.send(channel, [encodeHocuspocus(key, { type: 'denied', reason: `${error.code}: ${error.message}` })])
     }
     const { connectionDocumentsMax } = this.#context.limits
@@ -118,6 +136,10 @@ export class HocuspocusConnection implements LinkHandler {
         drop: () => this.#link.drop(channel),
         whenRoom: (call) => this.#link.whenRoom(call),
         hold: () => this.#link.hold(),
+        holdFor: (ms) => this.#link.holdFor(ms),
+        account: this.#link.account,
+        reauthorizing: () => this.#link.charge('opens', 1),
+        opened: () => this.#cancelTimeout(),
         later: (call) => queueMicrotask(() => this.#link.guarded(call)),
         lost: (reason) => this.#link.finish(resetStatus, reason),
         ended: () => this.#forget(key, channel),

@@ -3,6 +3,7 @@ import { SynclineError, unreachable } from '@syncline/protocol'
 import type { Credentials } from '../auth/authorize.js'
 import { ClientSession } from '../connection/clientSession.js'
 import type { RelayContext } from '../connection/context.js'
+import type { Account } from '../limits/account.js'
 import type { SharedReply } from '../rooms/session.js'
 import { encodeHocuspocus, type HocuspocusReply, type HocuspocusRequest } from './hocuspocusMessages.js'
 import { SavedCount } from './savedCount.js'
@@ -13,12 +14,20 @@ type Ending = Extract<SessionReply, { type: 'refused' | 'closed' }>
 export interface HocuspocusWire {
   readonly key: string
   readonly name: string
+  /** what its address may take of the relay */
+  readonly account: Account
   /** what the connection shows, with a token that came for this document */
   credentials(token: string): Credentials
   send(messages: readonly Uint8Array[]): void
   whenRoom(call: () => void): void
   /** reads nothing from the provider until less waits for the disk */
   hold(): void
+  /** reads nothing from the provider for a while */
+  holdFor(ms: number): void
+  /** another token is to be checked */
+  reauthorizing(): void
+  /** the document is open; called once */
+  opened(): void
   /** drops what was sent and is not on its way yet */
   drop(): void
   /** runs at the end of this turn */
@@ -33,7 +42,10 @@ export interface HocuspocusWire {
 const emptyUpdate = Uint8Array.of(0, 0)
 
 const scopes = { read: 'readonly', write: 'read-write' } as const
-const ofAccess: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired', 'forbidden', 'revoked'])
+const denials: ReadonlySet<ErrorCode> = new Set([
+  ...(['unauthorized', 'token_expired', 'forbidden', 'revoked'] as const),
+  'too_many_sessions', // the provider would come back at once, with all the documents of its socket
+])
 
 /**
  * One document of an unmodified Hocuspocus provider, from its token to its end.
@@ -56,12 +68,14 @@ export class HocuspocusDocument {
     this.#wire = wire
     this.#updateBytesMax = context.limits.updateBytesMax
     this.#session = new ClientSession(context, {
+      account: wire.account,
       echo: true,
       credentials: () => wire.credentials(this.#token),
       drop: () => wire.drop(),
       expires: () => {},
       whenRoom: (call) => wire.whenRoom(call),
       hold: () => wire.hold(),
+      holdFor: (ms) => wire.holdFor(ms),
       deliver: (reply) => this.#deliver(reply),
       ended: () => this.#ended(),
     })
@@ -114,6 +128,7 @@ export class HocuspocusDocument {
   /** Another token for what is open, or on its way. */
   #again(token: string): void {
     this.#token = token
+    this.#wire.reauthorizing()
     const decided = () => {
       if (this.#state === 'open') this.#say({ type: 'authenticated', scope: scopes[this.#session.access] })
     }
@@ -171,6 +186,7 @@ export class HocuspocusDocument {
 
   #opened(): void {
     this.#state = 'open'
+    this.#wire.opened()
     this.#wire.later(() => {
       const { stateVector, awareness } = this.#waiting
       this.#waiting = { stateVector: null, awareness: null }
@@ -187,7 +203,7 @@ export class HocuspocusDocument {
   #close(ending: Ending): void {
     const reason = `${ending.code}: ${ending.reason}`
     // with another token it may be opened on this socket
-    if (ofAccess.has(ending.code)) return this.#say({ type: 'denied', reason })
+    if (denials.has(ending.code)) return this.#say({ type: 'denied', reason })
     if (ending.retry) return this.#wire.lost(reason)
     this.#say(ending.type === 'refused' ? { type: 'denied', reason } : { type: 'closed', reason })
   }

@@ -33,11 +33,13 @@ export class YWebsocketConnection implements LinkHandler {
     this.#link = link
     const token = tokenIn(visitor)
     this.#session = new ClientSession(context, {
+      account: link.account,
       echo: true,
       credentials: () => ({ token, visitor }),
       whenRoom: (call) => this.#link.whenRoom(call),
       deliver: (reply) => this.#deliver(reply),
       hold: () => link.hold(),
+      holdFor: (ms) => link.holdFor(ms),
       drop: () => {}, // closing the link does
       expires: () => {},
       ended: () => {},
@@ -57,6 +59,7 @@ export class YWebsocketConnection implements LinkHandler {
   }
 
   received(frame: Uint8Array): void {
+    this.#link.charge('messages', 1)
     let message: YMessage | null
     try {
       message = decodeYMessage(frame)
@@ -137,6 +140,8 @@ const retryStatuses: { readonly [code in ErrorCode]?: number } = {
   internal: 1011,
   storage_failed: 4503,
   disk_full: 4507,
+  too_many_sessions: 4510,
+  rate_limited: 4529,
 }
 
 function translate(reply: SessionReply): Uint8Array[] {

@@ -257,7 +257,7 @@ export class LiveDocument implements Session {
   async #roomInBacklog(): Promise<void> {
     const { backlog } = this.#context
     if (!backlog.isFull) return
-    await new Promise<void>((resolve) => backlog.hold({ reassure() {}, release: resolve }))
+    await new Promise<void>((resolve) => backlog.hold({ release: resolve }))
   }
 
   #letReadersIn(): void {

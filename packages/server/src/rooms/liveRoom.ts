@@ -13,6 +13,7 @@ import type {
 import { Room, SynclineError, unreachable } from '@syncline/protocol'
 import type { Compacted } from '../compaction/compactor.js'
 import { heavier, type Moment, type Weight, weightOf } from '../compaction/policy.js'
+import { tooManySessions } from '../limits/limiter.js'
 import type { CommitSource } from '../log/committer.js'
 import { asError } from '../logger.js'
 import type { RoomsContext } from './rooms.js'
@@ -67,6 +68,11 @@ export class LiveRoom implements CommitSource {
     return this.#sessions.size
   }
 
+  /** About what the document weighs: what comparing it with what somebody has costs. */
+  get bytes(): number {
+    return this.#weight.baseBytes + this.#weight.bytes
+  }
+
   /** How long updates gather after a broadcast, in ms. */
   get gatherMs(): number {
     this.#pace()
@@ -82,6 +88,8 @@ export class LiveRoom implements CommitSource {
   join(session: Session, profile: SessionProfile, request: Open): void {
     // it lingers for a commit in flight: the log cannot be read before that has ended
     if (this.#state.at === 'gone') throw new SynclineError('document_busy')
+    const { documentSessionsMax } = this.#context.limits
+    if (this.#sessions.size >= documentSessionsMax) throw tooManySessions(documentSessionsMax)
     this.#cancelUnload()
     this.#sessions.set(session.id, session)
     this.#input({ type: 'joined', session: session.id, profile, request }, session)

@@ -1,10 +1,11 @@
-import type { DocumentInfo, Limits, Log, RoomEffect } from '@syncline/protocol'
+import type { DocumentInfo, Log, RoomEffect } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import { Compactor } from '../compaction/compactor.js'
 import { CompactionThread } from '../compaction/thread.js'
-import type { Counters } from '../counters.js'
+import { type Counters, countRefusal } from '../counters.js'
+import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
 import type { CommitObserver } from '../metrics.js'
 import { FanOut } from './fanOut.js'
@@ -14,7 +15,7 @@ import { Storage } from './storage.js'
 
 /** What the rooms of a relay work with. */
 export interface RoomsOptions {
-  readonly limits: Limits
+  readonly limits: RelayLimits
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: Counters
@@ -222,7 +223,7 @@ export class Rooms {
         counters.digestMismatches++
         return logger.warn({ document, session: note.session }, 'a replica differs from the log: healed by an exchange')
       case 'refused':
-        counters.refused++
+        countRefusal(counters, note.code)
         return logger.info({ document, session: note.session, code: note.code }, 'a session was refused')
     }
   }

@@ -1,5 +1,6 @@
 import type { Access, Ending, ErrorCode, SessionId, SessionReply } from '@syncline/protocol'
 import { errorCodes, SynclineError } from '@syncline/protocol'
+import { Overload } from '../limits/limiter.js'
 
 /** What is told of a client that has a document open. */
 export interface SessionClient {
@@ -58,5 +59,6 @@ const temporary: ReadonlySet<ErrorCode> = new Set([
 export function ending<Type extends 'refused' | 'closed'>(type: Type, error: unknown): Ending<Type> {
   const code = error instanceof SynclineError ? error.code : 'internal'
   const reason = error instanceof SynclineError ? error.message : errorCodes.internal
+  if (error instanceof Overload) return { type, code, reason, retry: true, retryMs: error.retryMs }
   return { type, code, reason, retry: temporary.has(code) }
 }

@@ -4,6 +4,7 @@ import * as Y from 'yjs'
 import { Backlog } from '../backlog.js'
 import { systemClock } from '../clock.js'
 import { newCounters } from '../counters.js'
+import { defaultRelayLimits } from '../limits/limits.js'
 import { MemoryLog } from '../log/memory.js'
 import type { LiveRoom } from './liveRoom.js'
 import { Rooms } from './rooms.js'
@@ -13,11 +14,11 @@ const profile = { access: 'write', author: '', echo: false } as const
 
 async function roomWith(bytes: number): Promise<LiveRoom> {
   const rooms = new Rooms(new MemoryLog(), {
-    limits: defaultLimits,
+    limits: defaultRelayLimits,
     clock: systemClock,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     counters: newCounters(),
-    backlog: new Backlog(defaultLimits.backlogBytesHigh, systemClock),
+    backlog: new Backlog(defaultLimits.backlogBytesHigh),
     reopen: null,
     commitObserver: null,
     exception: (error: unknown) => {

@@ -2,6 +2,7 @@ import { defaultLimits, encodeAwareness } from '@syncline/protocol'
 import { expect, test } from 'vitest'
 import { Backlog } from '../backlog.js'
 import { newCounters } from '../counters.js'
+import { defaultRelayLimits } from '../limits/limits.js'
 import { MemoryLog } from '../log/memory.js'
 import { Rooms } from './rooms.js'
 import type { SharedReply } from './session.js'
@@ -36,11 +37,11 @@ class StillClock {
 test('a move of a cursor is told, also where the wake before it was overtaken, without anything else happening', async () => {
   const clock = new StillClock()
   const rooms = new Rooms(new MemoryLog(), {
-    limits: defaultLimits,
+    limits: defaultRelayLimits,
     clock,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     counters: newCounters(),
-    backlog: new Backlog(defaultLimits.backlogBytesHigh, clock),
+    backlog: new Backlog(defaultLimits.backlogBytesHigh),
     reopen: null,
     commitObserver: null,
     exception: (error: unknown) => {
