@@ -3,6 +3,7 @@ import * as encoding from 'lib0/encoding'
 import { decodeUtf8 } from 'lib0/string'
 import { SynclineError } from '../errors.js'
 import type { Limits } from '../limits.js'
+import { readVarUint } from '../varUint.js'
 
 /** One client's state at a clock; `state` is JSON, `null` means gone. */
 export interface AwarenessEntry {
@@ -45,13 +46,13 @@ export function encodeAwareness(entries: AwarenessEntries): Uint8Array {
 
 function decode(bytes: Uint8Array, limits: AwarenessLimits): Map<number, AwarenessEntry> {
   const decoder = decoding.createDecoder(bytes)
-  const count = decoding.readVarUint(decoder)
+  const count = readVarUint(decoder)
   // a tab of y-websocket forwards its siblings and, at first, everyone it knows: some room above what it may own
   if (count > limits.awarenessClientsMax * 64) throw malformed(`${count} clients`)
   const entries = new Map<number, AwarenessEntry>()
   for (let i = 0; i < count; i++) {
-    const client = decoding.readVarUint(decoder)
-    const clock = decoding.readVarUint(decoder)
+    const client = readVarUint(decoder)
+    const clock = readVarUint(decoder)
     if (clock > clockMax) throw malformed(`Clock ${clock}`)
     entries.set(client, { clock, state: readState(decoder, limits) })
   }

@@ -1,6 +1,6 @@
 import * as decoding from 'lib0/decoding'
-import { joinBytes } from '../bytes.js'
 import { SynclineError } from '../errors.js'
+import { readVarUint } from '../varUint.js'
 import type {
   Channel,
   ClientMessage,
@@ -41,6 +41,8 @@ export interface ReaderLimits {
 // what a message may have beside its update: seq, position, chain
 const headerBytesMax = 64
 const versionsMax = 32
+// messages whose last part is still to come, on all channels: some hundred bytes of memory each
+const unfinishedMax = 10_000
 
 /** Reads what clients send: one for each connection, since large messages arrive in parts. */
 export class ClientMessageReader {
@@ -82,7 +84,7 @@ class FrameReader<Message> {
   readonly #limits: ReaderLimits
   readonly #connection: (body: Uint8Array) => Message
   readonly #session: (channel: Channel, body: Uint8Array) => Message
-  readonly #parts = new Map<Channel, Uint8Array[]>()
+  readonly #parts = new Map<Channel, Parts>()
   #partBytes = 0
 
   constructor(
@@ -101,9 +103,9 @@ class FrameReader<Message> {
     while (decoder.pos < frame.length) {
       let channel: Channel | null = null
       try {
-        const length = decoding.readVarUint(decoder)
+        const length = readVarUint(decoder)
         const end = decoder.pos + length
-        const number = decoding.readVarUint(decoder)
+        const number = readVarUint(decoder)
         if (decoder.pos >= end) throw new SynclineError('malformed_frame', 'A message has no body')
         channel = number === connectionChannel ? null : number
         if (end > frame.length) {
@@ -131,7 +133,7 @@ class FrameReader<Message> {
         return null
       case messageTypes.lastPart: {
         this.#keep(channel, body.subarray(1))
-        return this.#session(channel, joinBytes(this.#drop(channel)))
+        return this.#session(channel, this.#drop(channel))
       }
       case messageTypes.closed:
         // what was begun gets no end
@@ -147,18 +149,46 @@ class FrameReader<Message> {
     if (this.#partBytes + part.length > this.#limits.documentBytesMax + headerBytesMax) {
       throw new SynclineError('update_too_large', `Parts hold more than ${this.#limits.documentBytesMax} bytes`)
     }
-    const parts = this.#parts.get(channel)
-    // a copy: a view would keep its whole frame alive until the last part has come
-    if (parts) parts.push(part.slice())
-    else this.#parts.set(channel, [part.slice()])
+    let parts = this.#parts.get(channel)
+    if (parts === undefined) {
+      if (this.#parts.size === unfinishedMax) {
+        throw new SynclineError('protocol_violation', `${unfinishedMax} messages are unfinished`)
+      }
+      parts = new Parts()
+      this.#parts.set(channel, parts)
+    }
+    parts.add(part)
     this.#partBytes += part.length
   }
 
-  #drop(channel: Channel): Uint8Array[] {
-    const parts = this.#parts.get(channel) ?? []
+  #drop(channel: Channel): Uint8Array {
+    const parts = this.#parts.get(channel)
+    if (parts === undefined) return new Uint8Array()
     this.#parts.delete(channel)
-    for (const part of parts) this.#partBytes -= part.length
-    return parts
+    this.#partBytes -= parts.length
+    return parts.joined()
+  }
+}
+
+/** The beginning of a message, in one piece of memory: any number of parts takes no more than twice their bytes. */
+class Parts {
+  length = 0
+  #bytes = new Uint8Array()
+
+  add(part: Uint8Array): void {
+    const length = this.length + part.length
+    if (length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * this.length))
+      grown.set(this.#bytes.subarray(0, this.length))
+      this.#bytes = grown
+    }
+    this.#bytes.set(part, this.length)
+    this.length = length
+  }
+
+  /** Called once, in the end. Whoever keeps them keeps nothing else. */
+  joined(): Uint8Array {
+    return this.length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.length)
   }
 }
 
@@ -166,9 +196,9 @@ function decodeConnectionRequest(body: Uint8Array, limits: ReaderLimits): Connec
   return whole(body, (decoder, type) => {
     switch (type) {
       case messageTypes.hello: {
-        const count = decoding.readVarUint(decoder)
+        const count = readVarUint(decoder)
         if (count > versionsMax) throw new SynclineError('malformed_frame', `${count} versions`)
-        const versions = Array.from({ length: count }, () => decoding.readVarUint(decoder))
+        const versions = Array.from({ length: count }, () => readVarUint(decoder))
         const agent = decoding.readVarString(decoder)
         const token = readToken(decoder, limits)
         return { type: 'hello', versions, agent, token: token === '' ? null : token }
@@ -189,11 +219,11 @@ function decodeConnectionReply(body: Uint8Array): ConnectionReply {
   return whole(body, (decoder, type) => {
     switch (type) {
       case messageTypes.welcome: {
-        const version = decoding.readVarUint(decoder)
+        const version = readVarUint(decoder)
         const limits = {
-          frameBytesMax: decoding.readVarUint(decoder),
-          updateBytesMax: decoding.readVarUint(decoder),
-          documentBytesMax: decoding.readVarUint(decoder),
+          frameBytesMax: readVarUint(decoder),
+          updateBytesMax: readVarUint(decoder),
+          documentBytesMax: readVarUint(decoder),
         }
         return { type: 'welcome', version, limits, agent: decoding.readVarString(decoder) }
       }
@@ -202,9 +232,9 @@ function decodeConnectionReply(body: Uint8Array): ConnectionReply {
       case messageTypes.pong:
         return { type: 'pong' }
       case messageTypes.expires:
-        return { type: 'expires', expiresMs: decoding.readVarUint(decoder) }
+        return { type: 'expires', expiresMs: readVarUint(decoder) }
       case messageTypes.leaving:
-        return { type: 'leaving', retryMs: decoding.readVarUint(decoder) }
+        return { type: 'leaving', retryMs: readVarUint(decoder) }
       default:
         throw unknownType(type)
     }
@@ -230,7 +260,7 @@ function decodeRequest(body: Uint8Array): SessionRequest {
       }
       case messageTypes.update: {
         const flags = readFlags(decoder, 3)
-        const seq = decoding.readVarUint(decoder)
+        const seq = readVarUint(decoder)
         const request = { type: 'update', seq, answer: (flags & 1) !== 0, update: readRest(decoder) } as const
         return flags & 2 ? { ...request, seed: true } : request
       }
@@ -266,11 +296,11 @@ function decodeReply(body: Uint8Array): SessionReply {
         return { type: 'synced', ...head, update: hasUpdate ? readRest(decoder) : null }
       }
       case messageTypes.ack:
-        return { type: 'ack', seq: decoding.readVarUint(decoder), ...readHead(decoder) }
+        return { type: 'ack', seq: readVarUint(decoder), ...readHead(decoder) }
       case messageTypes.resync:
-        return { type: 'resync', seq: decoding.readVarUint(decoder), stateVector: readRest(decoder) }
+        return { type: 'resync', seq: readVarUint(decoder), stateVector: readRest(decoder) }
       case messageTypes.rejected: {
-        const seq = decoding.readVarUint(decoder)
+        const seq = readVarUint(decoder)
         return { type: 'rejected', seq, ...readReason(decoder) }
       }
       case messageTypes.digest:

@@ -1,6 +1,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { SynclineError } from '../errors.js'
+import { readVarUint } from '../varUint.js'
 import type { Channel } from './types.js'
 import { messageTypes } from './wire.js'
 
@@ -53,7 +54,7 @@ export function writeEnvelope({ channel, body }: Envelope): Uint8Array {
 
 function readLength(decoder: decoding.Decoder): number {
   try {
-    return decoding.readVarUint(decoder)
+    return readVarUint(decoder)
   } catch (error) {
     throw new SynclineError('malformed_frame', String(error))
   }

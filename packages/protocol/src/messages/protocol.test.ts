@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { decodeAwareness } from '../awareness/codec.js'
 import { defaultLimits } from '../limits.js'
 import { ClientMessageReader, RelayMessageReader } from './decode.js'
 import { encodeClientMessage, encodeRelayMessage, packFrames } from './encode.js'
+import { readEnvelopes } from './envelope.js'
 import type { ClientMessage, RelayMessage } from './types.js'
 
 const fromHex = (hex: string) => Uint8Array.from(hex.match(/[0-9a-f]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16))
@@ -138,5 +140,45 @@ describe('frames', () => {
         .flatMap((part) => read.read(part)),
     )
     expect(faults).toMatchObject([{ ok: false, channel: 3, error: { code: 'update_too_large' } }])
+  })
+
+  test('any number of parts takes no more memory than their bytes do, and so many channels', () => {
+    const read = new ClientMessageReader(defaultLimits)
+    const part = (channel: number[], ...body: number[]) =>
+      Uint8Array.of(channel.length + 1 + body.length, ...channel, 32, ...body)
+    for (let i = 0; i < 300_000; i++) read.read(part([1]))
+    for (let i = 0; i < 100_000; i++) read.read(part([1], i % 256))
+    const [result] = read.read(Uint8Array.of(2, 1, 33))
+    expect(result).toMatchObject({ ok: false, channel: 1, error: { code: 'malformed_frame' } })
+    const faults = Array.from({ length: 10_001 }, (_, i) =>
+      read.read(part([0x80 | (i & 127), 0x80 | ((i >> 7) & 127), 1 + (i >> 14)])),
+    )
+    expect(faults.filter((each) => each.length > 0)).toMatchObject([
+      [{ ok: false, error: { code: 'protocol_violation' } }],
+    ])
+  })
+
+  // lib0 reads them as Infinity, which it writes for ever, and as NaN: one of these on a channel ended the relay
+  test.each([
+    ['Infinity', `${'80'.repeat(146)}7f`],
+    ['NaN', `${'80'.repeat(200)}00`],
+    ['2^53', '8080808080808010'],
+  ])('a number that lib0 reads as %s is a fault', (_, number) => {
+    const digits = number.match(/../g)!.map((byte) => Number.parseInt(byte, 16))
+    const framed = (...body: number[]) =>
+      body.length < 128
+        ? Uint8Array.of(body.length, ...body)
+        : Uint8Array.of((body.length & 127) | 128, body.length >> 7, ...body)
+    for (const frame of [framed(...digits, 99), framed(1, 19, 0, ...digits), Uint8Array.from([...digits, 1, 26])]) {
+      expect(new ClientMessageReader(defaultLimits).read(frame)).toMatchObject([
+        { ok: false, error: { code: 'malformed_frame' } },
+      ])
+    }
+    expect(() => readEnvelopes(framed(...digits, 99))).toThrow(expect.objectContaining({ code: 'malformed_frame' }))
+    for (const update of [[1, ...digits, 1, 2, 0x7b, 0x7d], [1, 1, ...digits, 2, 0x7b, 0x7d], digits]) {
+      expect(() => decodeAwareness(Uint8Array.from(update), defaultLimits)).toThrow(
+        expect.objectContaining({ code: 'malformed_awareness' }),
+      )
+    }
   })
 })

@@ -2,6 +2,7 @@ import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { isErrorCode, SynclineError } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
+import { readVarUint } from '../varUint.js'
 
 /** The number of each message on the wire; PROTOCOL.md has their layouts. */
 export const messageTypes = {
@@ -52,7 +53,7 @@ export function writeHead(
 }
 
 export function readHead(decoder: decoding.Decoder): { position: number; chain: number } {
-  return { position: decoding.readVarUint(decoder), chain: readUint32(decoder) }
+  return { position: readVarUint(decoder), chain: readUint32(decoder) }
 }
 
 // lib0 reads past the end of a view into a larger buffer for fixed-width numbers: go byte by byte

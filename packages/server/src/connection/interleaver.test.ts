@@ -30,3 +30,21 @@ test('who was served goes to the end of the line', () => {
   line.push(2, [message(20), message(21)])
   expect([1, 2, 3, 4].map(() => names(line.take(1))[0])).toEqual([10, 20, 11, 21])
 })
+
+test('a long line is taken as fast as a short one, and counted', () => {
+  const line = new Interleaver()
+  line.push(
+    1,
+    Array.from({ length: 200_000 }, (_, i) => message(i % 256)),
+  )
+  line.push(2, [message(20), message(21)])
+  expect(line.count).toBe(200_002)
+  line.drop(2)
+  line.drop(3)
+  // shifting an array of that length a few thousand times takes a second
+  const taken = Array.from({ length: 150_000 }, () => line.take(1)[0]![0]!)
+  expect(taken.every((name, i) => name === i % 256)).toBe(true)
+  expect([line.count, line.bytes]).toEqual([50_000, 50_000])
+  line.clear()
+  expect([line.count, line.bytes, line.channels]).toEqual([0, 0, 0])
+})

@@ -70,6 +70,8 @@ export class Link implements Held {
   #isReceiving = true
   #isPaused = false
   #isHeld = false
+  /** it asks for more than it takes */
+  #isOverfed = false
   /** ms since 1970: it is not read before; null where it is */
   #throttledUntil: number | null = null
   #cancelThrottle = () => {}
@@ -268,7 +270,7 @@ export class Link implements Held {
   }
 
   get #isUnread(): boolean {
-    return this.#isPaused || this.#isHeld || this.#throttledUntil !== null
+    return this.#isPaused || this.#isHeld || this.#isOverfed || this.#throttledUntil !== null
   }
 
   #readOrWait(): void {
@@ -300,6 +302,18 @@ export class Link implements Held {
     const frame = data as Buffer
     this.charge('bytes', frame.length)
     this.#handler?.received(owned(frame))
+    if (this.#outbox.isFull) this.#waitUntilItTakesSome()
+  }
+
+  /** Answers to what it says shall not pile up where it does not read them. */
+  #waitUntilItTakesSome(): void {
+    if (this.#isOverfed || !this.#isOpen) return
+    this.#isOverfed = true
+    this.#readOrWait()
+    this.#outbox.whenRoom(() => {
+      this.#isOverfed = false
+      this.#readOrWait()
+    })
   }
 
   #end(): void {

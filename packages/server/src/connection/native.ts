@@ -31,6 +31,9 @@ const helloMs = 5_000
 // large messages travel in parts of this size, so that those of other channels take turns with them
 const partBytesMax = 64 * 1024
 
+// what is no message on channels that are not open: no client of ours sends one, and each is answered at length
+const straysMax = 16
+
 // where messages about the connection stand in line
 const connectionChannel = 0
 
@@ -45,6 +48,8 @@ export class NativeConnection implements LinkHandler {
   readonly #partBytesMax: number
   readonly #cancelHelloTimeout: () => void
   #isGreeted = false
+  #strays = 0
+  #isPongDue = false
   #token: string | null = null
   /** the sessions are being decided anew */
   #isReauthorizing = false
@@ -72,6 +77,8 @@ export class NativeConnection implements LinkHandler {
       else if (read.channel === null || !this.#isGreeted) return this.#link.fail(4400, read.error)
       else this.#refuse(read.channel, read.error)
     }
+    if (this.#isPongDue) this.#sendConnection({ type: 'pong' })
+    this.#isPongDue = false
   }
 
   congested(channel: Channel, isCongested: boolean): void {
@@ -102,6 +109,7 @@ export class NativeConnection implements LinkHandler {
   #refuse(channel: Channel, error: SynclineError): void {
     const session = this.#sessions.get(channel)
     if (session) return session.fail(error)
+    if (++this.#strays > straysMax) return this.#link.fail(4400, error)
     countRefusal(this.#context.counters, error)
     this.#deliver(channel, new SharedReply(ending('refused', error)))
   }
@@ -118,7 +126,9 @@ export class NativeConnection implements LinkHandler {
       case 'token':
         return this.#replaceToken(message.token)
       case 'ping':
-        return this.#sendConnection({ type: 'pong' })
+        // one for all of a frame, which may hold some hundred thousand
+        this.#isPongDue = true
+        return
       case 'pong':
         return
       default:

@@ -8,6 +8,8 @@ import { atEndOfTurn, type TurnEnd } from './turn.js'
 const fragmentBytes = 64 * 1024
 // while more waits, no further document is begun: whoever asks for one after the other has to read them
 const fullBytes = 16 * 1024 * 1024
+// the same in messages: the smallest have three bytes, and take a hundred of memory
+const fullMessages = 20_000
 
 /** How an outbox sends. */
 export interface OutboxOptions {
@@ -58,6 +60,11 @@ export class Outbox implements TurnEnd {
   /** bytes that the kernel has not taken yet */
   get bytes(): number {
     return this.#waitingBytes + (this.#stream?.writableLength ?? this.#givenBytes)
+  }
+
+  /** True where so much waits that its reader is to take some of it before it asks for more. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= fullBytes || this.#messages.count >= fullMessages
   }
 
   /** bytes that the kernel has taken since the beginning: a reader makes progress where this grows */
@@ -201,7 +208,7 @@ export class Outbox implements TurnEnd {
   }
 
   #goOn(): void {
-    while (this.#whenRoom.length > 0 && this.#waitingBytes < fullBytes) this.#whenRoom.shift()!()
+    while (this.#whenRoom.length > 0 && !this.isFull) this.#whenRoom.shift()!()
   }
 
   #setCongested(channel: number, isCongested: boolean): void {
