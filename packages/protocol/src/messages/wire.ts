@@ -95,7 +95,7 @@ export function writeEnding(
 
 export function readEnding(decoder: decoding.Decoder) {
   const flags = readFlags(decoder, endingFlags.retry | endingFlags.retryMs)
-  const wait = (flags & endingFlags.retryMs) === 0 ? {} : { retryMs: decoding.readVarUint(decoder) }
+  const wait = (flags & endingFlags.retryMs) === 0 ? {} : { retryMs: readVarUint(decoder) }
   const retry = (flags & endingFlags.retry) !== 0
   return { ...readReason(decoder), retry, ...wait }
 }
