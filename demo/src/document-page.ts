@@ -6,7 +6,7 @@ import { icon } from './icons.js'
 import { isEditable, notice } from './notice.js'
 import { join, peopleBar } from './people.js'
 import { openDocument, releaseDocument } from './relay.js'
-import type { Kind } from './router.js'
+import { type Kind, renew } from './router.js'
 import { statusLine } from './status.js'
 import { titleField } from './title.js'
 import { toast } from './toast.js'
@@ -39,6 +39,12 @@ export function documentPage(kind: Kind, name: string, leave: AbortSignal): HTML
   void showEditor(kind, handle, main, title, leave)
   keepListed(handle, leave)
   leave.addEventListener('abort', () => void releaseDocument(handle))
+  const stop = handle.on('replaced', ({ refused }) => {
+    // the editor is bound to a document that nobody keeps in sync any more
+    if (refused.length > 0) toast('Some changes could not be saved, and were set aside')
+    renew()
+  })
+  leave.addEventListener('abort', stop)
   const bar = element(
     'div',
     { class: 'bar' },

@@ -44,6 +44,11 @@ export function navigate(path: string): void {
   dispatchEvent(new PopStateEvent('popstate'))
 }
 
+/** Shows the page anew, as it is now. */
+export function renew(): void {
+  dispatchEvent(new PopStateEvent('popstate'))
+}
+
 /** Calls `show` with the route now and after each navigation; `leave` aborts when that page is left. */
 export function startRouter(show: (route: Route, leave: AbortSignal) => void): void {
   let page = new AbortController()

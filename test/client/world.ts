@@ -57,6 +57,14 @@ export class TestRelay {
     return this.#relay.stats()
   }
 
+  remove(document: string): Promise<boolean> {
+    return this.#relay.remove(document)
+  }
+
+  create(document: string): Promise<boolean> {
+    return this.#relay.create(document)
+  }
+
   async start(): Promise<void> {
     this.#relay = new Relay(this.log, this.#options)
     this.#server = createServer((request, response) => this.page(request, response))

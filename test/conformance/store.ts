@@ -60,7 +60,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
     }
 
     test('of what was never written there is nothing', async () => {
-      expect(await copy.read()).toEqual({ epoch: null, resume: null, rows: [] })
+      expect(await copy.read()).toEqual({ epoch: null, resume: null, rows: [], refused: [], deleted: false })
       expect(await world.store.pending(ada)).toEqual([])
     })
 
@@ -178,6 +178,58 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect([await world.store.list(ada), await world.store.list(elsewhere)]).toEqual([[], []])
       expect(await world.store.list(bo)).toEqual(['x'])
       for (const place of places) await place.close()
+    })
+
+    test('what was refused is kept beside the rows, until it is let go', async () => {
+      await copy.read()
+      const [a, b] = await write({ append: [row('a'), row('b')], epoch, resume: point(3) })
+      const refused = {
+        id: 'x:1',
+        code: 'read_only',
+        reason: 'Nö.\n',
+        time: 1_700_000_000_000,
+        changes: 2,
+        update: Uint8Array.of(10, 0, 255, 10),
+      } as const
+      const older = { ...refused, id: 'w', time: 5, update: Uint8Array.from({ length: 2_000 }, (_, i) => i % 251) }
+      await write({ remove: [a!], refuse: [refused, older], restart: true })
+      const found = await reread()
+      expect(told(found)).toEqual(['b!'])
+      expect(found.resume).toBe(null)
+      expect(found.epoch).toBe(epoch)
+      expect(found.refused).toEqual([older, refused])
+      expect(await world.store.pending(ada)).toEqual(['notes/today'])
+      await write({ saved: [b!], epoch, resume: point(2), letGo: ['w'], refuse: [{ ...refused, changes: 3 }] })
+      expect((await reread()).refused).toEqual([{ ...refused, changes: 3 }])
+      expect((await reread()).resume).toEqual(point(2))
+      expect(await world.store.pending(ada)).toEqual([])
+      await write({ letGo: ['x:1', 'never there'] })
+      expect((await reread()).refused).toEqual([])
+    })
+
+    test('what was refused goes with its document, and mixes with no other', async () => {
+      const refused = { id: 'x', code: 'read_only', reason: '', time: 1, changes: 1, update: Uint8Array.of(1) } as const
+      const other = world.store.open(bo, 'notes/today')
+      await Promise.all([copy.read(), other.read()])
+      await write({ refuse: [refused] })
+      await write({ refuse: [{ ...refused, time: 2 }] }, other)
+      await world.store.forget(ada, 'notes/today')
+      expect((await reread()).refused).toEqual([])
+      expect((await other.read()).refused).toMatchObject([{ time: 2 }])
+      await other.close()
+    })
+
+    test('that a document was deleted stays, and nothing of it is pending any more', async () => {
+      await copy.read()
+      await write({ append: [row('a')], epoch, resume: point(1) })
+      await write({ deleted: true })
+      await write({ append: [row('b')] })
+      expect(await reread()).toMatchObject({ deleted: true, epoch })
+      expect(told(await reread())).toEqual(['a!', 'b!'])
+      expect(await world.store.pending(ada)).toEqual([])
+      expect(await world.store.list(ada)).toEqual(['notes/today'])
+      await world.store.forget(ada, 'notes/today')
+      expect((await reread()).deleted).toBe(false)
     })
 
     test('a large row comes back whole', async () => {

@@ -163,7 +163,6 @@ describe('a session that misbehaves', () => {
   const frameOf = (channel: number, body: readonly number[]) => Uint8Array.from([body.length + 1, channel, ...body])
 
   test.each<[string, (client: NativeClient) => void, RegExp]>([
-    ['a malformed update', (client) => client.ask(1, update(2, poison)), /malformed_update/],
     ['a truncated message', ({ socket }) => socket.send(frameOf(1, [2])), /malformed_frame/],
     ['a message type that does not exist', ({ socket }) => socket.send(frameOf(1, [99])), /malformed_frame/],
     ['a seq that leaves a gap', (client) => client.ask(1, update(7, Uint8Array.of(0, 0))), /protocol_violation/],
@@ -203,13 +202,24 @@ describe('a session that misbehaves', () => {
     expect(await read(url, 'notes')).toBe('other lives')
   })
 
+  test('a malformed update is rejected, and the session goes on', async () => {
+    const { url, relay } = await startRelay()
+    const client = await NativeClient.connect(url)
+    await client.open(1, 'notes')
+    client.ask(1, update(2, poison), { type: 'update', seq: 3, answer: true, update: typed(new Y.Doc(), 'fine') })
+    expect(await client.hears(1, 'rejected')).toMatchObject({ seq: 2, code: 'malformed_update' })
+    await client.hears(1, 'ack', 2)
+    expect(await read(url, 'notes')).toBe('fine')
+    expect(relay.stats()).toMatchObject({ rejected: 1, refused: 0 })
+  })
+
   test('what it still sends on its channel is passed over, and the channel can be opened again', async () => {
     const { url } = await startRelay()
     const client = await NativeClient.connect(url)
     await client.open(1, 'notes')
     client.ask(
       1,
-      update(2, poison),
+      update(7, Uint8Array.of(0, 0)),
       update(3, Uint8Array.of(0, 0)),
       { type: 'awareness', update: Uint8Array.of(0) },
       open('notes'),

@@ -1,4 +1,5 @@
 import {
+  type Access,
   type AwarenessEntry,
   type Channel,
   type CopyWrite,
@@ -22,15 +23,23 @@ import type { Time } from './time.js'
 /** The rows of these small documents are packed now and then too. */
 const packBytes = 2_000
 
+/** Of these a relay takes no update, or not that of a limit of some hundred bytes. */
+export const tooDeep = Array.from({ length: 600 }).reduce((inner: unknown) => [inner], 1)
+const tooLong = 'too long '.repeat(100)
+
 /** What a client has of one document. */
 export class SimReplica {
   readonly name: string
-  readonly doc = new Y.Doc()
+  doc!: Y.Doc
   readonly peer: Peer
   readonly others = new Map<number, AwarenessEntry>()
   awarenessClock = 0
   cursor = 0
   channel: Channel = 0
+  readonly #newClientId: () => number
+  #seed: Uint8Array | null = null
+  /** replicas that took the place of others */
+  replacements = 0
   readonly #time: Time
   readonly #oracle: Oracle
   readonly database: SimDatabase | null
@@ -38,35 +47,62 @@ export class SimReplica {
   #isClosed = false
   #epoch: string | null = null
   readonly #send: (replica: SimReplica, effect: Extract<PeerEffect, { type: 'send' }>) => void
+  readonly #reopen: (replica: SimReplica) => void
   /** what the oracle knew to be acknowledged when this session was opened */
   #acknowledgedAtOpen = 0
 
   constructor(
     name: string,
-    clientId: number,
+    newClientId: () => number,
     time: Time,
     oracle: Oracle,
     database: SimDatabase | null,
     send: (replica: SimReplica, effect: Extract<PeerEffect, { type: 'send' }>) => void,
+    reopen: (replica: SimReplica) => void,
+    updateBytesMax: number,
   ) {
     this.name = name
-    this.doc.clientID = clientId
+    this.#newClientId = newClientId
     this.#time = time
     this.#oracle = oracle
     this.database = database
     this.#send = send
+    this.#reopen = reopen
     const replica = {
       stateVector: () => Y.encodeStateVector(this.doc),
       difference: (stateVector: Uint8Array) => Y.encodeStateAsUpdate(this.doc, stateVector),
     }
     this.peer = new Peer(name, replica, packBytes)
+    this.#newDoc()
+    // limits are far larger than what is packed, and these worlds are small
+    this.peer.step({ type: 'limited', updateBytesMax })
     if (database) this.#read(database)
     else this.peer.step({ type: 'loaded', copy: null })
-    this.doc.on('update', (update: Uint8Array, origin: unknown) => {
-      if (origin === this) return
-      oracle.edited(this, update)
+  }
+
+  #newDoc(): void {
+    const doc = new Y.Doc()
+    doc.clientID = this.#newClientId()
+    this.doc = doc
+    doc.on('update', (update: Uint8Array, origin: unknown) => {
+      // an old replica is nothing to it
+      if (origin === this || doc !== this.doc) return
+      this.#oracle.edited(this, update)
       this.step({ type: 'edited', update })
-      time.after(0, () => this.step({ type: 'flushed' }))
+      this.#time.after(0, () => this.step({ type: 'flushed' }))
+    })
+    // readers author nothing
+    doc.on('afterTransaction', (transaction) => {
+      if (!transaction.local && this.peer.access === 'read') transaction._needFormattingCleanup = false
+    })
+  }
+
+  /** First content, which waits for the relay as long as a page would. */
+  beginWith(seed: Uint8Array): void {
+    this.#seed = seed
+    this.step({ type: 'seed', seed })
+    this.#time.after(500, () => {
+      if (!this.#isClosed) this.step({ type: 'alone' })
     })
   }
 
@@ -75,9 +111,10 @@ export class SimReplica {
     if (input.type === 'connected') this.#acknowledgedAtOpen = this.#oracle.acknowledgements
     if (input.type === 'received') this.#oracle.received(this, input.reply)
     if (input.type === 'received' && input.reply.type === 'opened') this.#epoch = input.reply.point.epoch
-    const effects = this.peer.step(input)
-    for (const effect of effects) this.#perform(effect)
+    const effects = this.peer.step(input, Math.floor(this.#time.now))
+    this.#oracle.refused(this)
     this.#oracle.acknowledged(this)
+    for (const effect of effects) this.#perform(effect)
     if (!wasLive && this.#isLive) this.#oracle.synced(this, this.#acknowledgedAtOpen)
     if (input.type === 'received' && this.#isLive && this.peer.pending === 0) this.#oracle.saved(this)
   }
@@ -96,8 +133,12 @@ export class SimReplica {
       case 'send':
         this.#oracle.sent(this, effect.request)
         return this.#send(this, effect)
+      case 'replace':
+        return this.#replace(effect.updates)
+      case 'reopen':
+        return this.#reopen(this)
       case 'apply':
-        this.#oracle.shown(this, effect.update)
+        if (effect.update !== this.#seed) this.#oracle.shown(this, effect.update)
         return Y.applyUpdate(this.doc, effect.update, this)
       case 'applyAwareness':
         for (const [client, entry] of decodeAwareness(effect.update, defaultLimits)) this.#hear(client, entry)
@@ -106,6 +147,7 @@ export class SimReplica {
         return this.#announce()
       case 'forgetAwareness':
         return this.others.clear()
+      case 'tellRefused':
       case 'changed':
         return
       case 'read':
@@ -115,6 +157,14 @@ export class SimReplica {
       default:
         return unreachable(effect)
     }
+  }
+
+  #replace(updates: readonly Uint8Array[]): void {
+    this.replacements++
+    this.#newDoc()
+    for (const update of updates) Y.applyUpdate(this.doc, update, this)
+    if (this.doc.store.pendingStructs || this.doc.store.pendingDs)
+      throw new Error(`${this.name}: a new replica has a gap`)
   }
 
   /** The tab is closed without warning. */
@@ -131,6 +181,7 @@ export class SimReplica {
         const { edits } = this.peer
         const effects = this.peer.step({ type: 'loaded', copy })
         this.#oracle.loaded(this, copy, this.#epoch, this.peer.edits - edits)
+        this.#oracle.refused(this)
         for (const effect of effects) this.#perform(effect)
         this.#epoch ??= copy.epoch
       },
@@ -174,6 +225,7 @@ export class SimReplica {
 export class SimClient implements End {
   readonly replicas: SimReplica[]
   link: Link | null = null
+  access: Access = 'write'
   readonly #random: Random
   #reader = new RelayMessageReader(defaultLimits)
   #nextChannel = 1
@@ -185,13 +237,14 @@ export class SimClient implements End {
     random: Random,
     oracle: Oracle,
     databases: ReadonlyMap<string, SimDatabase> | null,
+    updateBytesMax: number,
   ) {
     this.#random = random
     this.replicas = documents.map(
       (name) =>
         new SimReplica(
           name,
-          1 + random.int(2 ** 32 - 1),
+          () => 1 + random.int(2 ** 32 - 1),
           time,
           oracle,
           databases?.get(name) ?? null,
@@ -201,6 +254,10 @@ export class SimClient implements End {
               this.link?.sendTo('relay', bytes)
             }
           },
+          (replica) => {
+            if (this.link) this.#open(replica)
+          },
+          updateBytesMax,
         ),
     )
   }
@@ -246,6 +303,17 @@ export class SimClient implements End {
     const times = 1 + this.#random.int(3)
     for (let i = 0; i < times; i++) editSomething(replica.doc, this.#random)
     if (this.#random.chance(0.5)) replica.moveCursor(this.#random.int(100))
+  }
+
+  /** Something that no relay takes, with something beside it that it does. */
+  overdo(): void {
+    const { doc } = this.#random.pick(this.replicas)
+    const text = doc.getText('text')
+    doc.transact(() => {
+      if (text.length > 0 && this.#random.chance(0.5)) text.delete(0, 1)
+      if (this.#random.chance(0.5)) doc.getMap('map').set(this.#random.pick(['x', 'y']), tooDeep)
+      else text.insert(this.#random.int(text.length + 1), tooLong)
+    })
   }
 
   digest(): void {

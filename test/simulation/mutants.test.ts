@@ -11,7 +11,7 @@ const mutants: Mutant[] = [
   {
     name: 'show before the commit',
     file: 'protocol/src/room/room.ts',
-    find: '    if (admission.complete && !answer) session.resyncs = 0\n',
+    find: '    if (admission.complete && !answer) session.resyncs = session.rejections = 0\n',
     replace: `    const to = [...this.#sessions.keys()].filter((id) => id !== session.id)
     if (admission.update) this.#effects.push({ type: 'send', to, message: { type: 'update', ...this.#content.head, update: admission.update } })\n`,
   },
@@ -69,8 +69,8 @@ const mutants: Mutant[] = [
   {
     name: 'call itself synced before the content is here',
     file: 'protocol/src/peer/peer.ts',
-    find: "this.#enter({ at: 'syncing' })\n    this.#effects.push({ type: 'announceAwareness' })",
-    replace: "this.#enter({ at: 'live' })\n    this.#effects.push({ type: 'announceAwareness' })",
+    find: "this.#enter({ at: 'syncing' })\n    // it was opened before",
+    replace: "this.#enter({ at: 'live' })\n    // it was opened before",
   },
   {
     name: 'forget what was on its way when the connection broke',
@@ -81,11 +81,11 @@ const mutants: Mutant[] = [
   {
     name: 'store the resume point before the rows that it covers',
     file: 'protocol/src/peer/copyQueue.ts',
-    find: '    if (items.length === 0 && this.#marks.size === 0 && !moved) return null\n',
-    replace: `    if (items.length === 0 && this.#marks.size === 0 && !moved) return null
+    find: '    if (items.length === 0 && this.#marks.size === 0 && !moved && idle) return null\n',
+    replace: `    if (items.length === 0 && this.#marks.size === 0 && !moved && idle) return null
     if (moved && items.length > 0) {
       const write = { epoch: this.#epoch, append: [], saved: [], remove: [], resume }
-      this.#flight = { write, items: [], pack: null, edits: this.#kept }
+      this.#flight = { write, items: [], pack: null, notes: noNotes, edits: this.#kept }
       this.#at = 'writing'
       return write
     }\n`,
@@ -99,14 +99,14 @@ const mutants: Mutant[] = [
   {
     name: 'not load the rows that are pending',
     file: 'protocol/src/peer/copyQueue.ts',
-    find: '      this.#unmarked.add(id)\n      outbox.add(update, changes, id)\n',
-    replace: '      this.#unmarked.add(id)\n',
+    find: 'if (saved) continue\n      this.#unmarked.add(id)\n      addRowTo(outbox, update, changes, id)\n',
+    replace: 'if (saved) continue\n      this.#unmarked.add(id)\n',
   },
   {
     name: 'call itself saved while it brings back what the relay has lost',
     file: 'protocol/src/peer/outbox.ts',
-    find: 'return this.#owing ? Math.min(this.#saved, this.#edits - 1) : this.#saved',
-    replace: 'return this.#saved',
+    find: 'return this.#owing ? Math.max(1, pending) : pending',
+    replace: 'return pending',
   },
   {
     name: 'resume before what the relay has lost is back',
@@ -119,6 +119,24 @@ const mutants: Mutant[] = [
     file: 'protocol/src/peer/peer.ts',
     find: "if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }\n    else if",
     replace: 'if',
+  },
+  {
+    name: 'keep what needs a refused edit',
+    file: 'protocol/src/peer/refusals.ts',
+    find: 'return [edit, ...this.#aside.addAllThatNeed(others.map(({ update }) => update)).map((index) => others[index]!)]',
+    replace: 'return others.length < 0 ? others : [edit]',
+  },
+  {
+    name: 'not keep what was refused',
+    file: 'protocol/src/peer/refusals.ts',
+    find: 'this.#copy.setAside(taken, { refuse: rows, letGo })',
+    replace: 'this.#copy.setAside(taken, { letGo })',
+  },
+  {
+    name: 'take first content into a document that has some',
+    file: 'protocol/src/room/room.ts',
+    find: 'if (seed && !this.#takesSeed(update))',
+    replace: 'if (seed && update.length === 0)',
   },
 ]
 

@@ -1,9 +1,11 @@
 import {
+  type Access,
   type Append,
   type Channel,
   ClientMessageReader,
   defaultLimits,
   encodeRelayMessage,
+  type Limits,
   type RelayMessage,
   Room,
   type RoomEffect,
@@ -16,7 +18,7 @@ import type { Disk } from './log.js'
 import type { Random } from './random.js'
 import type { Time } from './time.js'
 
-const limits = { ...defaultLimits, tailRecordsMax: 8, tailBytesMax: 2_000 }
+const usualLimits = { ...defaultLimits, tailRecordsMax: 8, tailBytesMax: 2_000 }
 
 interface SimSession {
   readonly id: SessionId
@@ -36,6 +38,7 @@ export class SimRelay {
   readonly disk: Disk
   readonly time: Time
   readonly random: Random
+  readonly limits: Limits
   readonly notes: Extract<RoomEffect, { type: 'note' }>[] = []
   readonly #connections = new Set<RelayConnection>()
   readonly #rooms = new Map<string, SimRoom>()
@@ -47,7 +50,8 @@ export class SimRelay {
   /** timers of a process that crashed are void */
   #process = 0
 
-  constructor(disk: Disk, time: Time, random: Random) {
+  constructor(disk: Disk, time: Time, random: Random, updateBytesMax: number) {
+    this.limits = { ...usualLimits, updateBytesMax }
     this.disk = disk
     this.time = time
     this.random = random
@@ -125,7 +129,7 @@ export class SimRelay {
   }
 
   #load(document: string): SimRoom {
-    const room: SimRoom = { room: new Room(document, limits), loaded: false, waiting: [] }
+    const room: SimRoom = { room: new Room(document, this.limits), loaded: false, waiting: [] }
     this.#rooms.set(document, room)
     // every other room has so much to send that updates gather for some ms
     if (this.#rooms.size % 2 === 0) room.room.step({ type: 'paced', demand: 100 })
@@ -210,7 +214,9 @@ export class SimRelay {
 export class RelayConnection implements End {
   link!: Link
   readonly #relay: SimRelay
-  readonly #reader = new ClientMessageReader(limits)
+  /** what its client may do */
+  access: Access = 'write'
+  readonly #reader = new ClientMessageReader(usualLimits)
   readonly #channels = new Map<Channel, { id: SessionId; document: string }>()
 
   constructor(relay: SimRelay) {
@@ -226,7 +232,7 @@ export class RelayConnection implements End {
       if (request.type === 'open') {
         const id = this.#relay.openSession(this, message.channel, request.name)
         this.#channels.set(message.channel, { id, document: request.name })
-        const profile = { author: '', access: 'write', echo: false } as const
+        const profile = { author: '', access: this.access, echo: false } as const
         this.#relay.input(request.name, { type: 'joined', session: id, profile, request })
         continue
       }
@@ -241,7 +247,7 @@ export class RelayConnection implements End {
   }
 
   send(message: RelayMessage): void {
-    for (const bytes of encodeRelayMessage(message, limits.frameBytesMax)) this.link.sendTo('client', bytes)
+    for (const bytes of encodeRelayMessage(message, usualLimits.frameBytesMax)) this.link.sendTo('client', bytes)
   }
 
   ended(channel: Channel): void {

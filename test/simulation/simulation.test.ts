@@ -16,6 +16,8 @@ describe(`worlds ${from} to ${from + count - 1}`, () => {
     compactions: 0,
     storeFailures: 0,
     packs: 0,
+    refusals: 0,
+    replacements: 0,
   }
   for (let batch = 0; batch < batches; batch++) {
     test(`keep every promise (${batch + 1} of ${batches})`, { timeout: 600_000 }, () => {

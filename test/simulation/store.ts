@@ -1,4 +1,4 @@
-import type { CopyWrite, LocalCopy, RowId } from '@syncline/protocol'
+import type { CopyWrite, LocalCopy, RefusedRow, RowId } from '@syncline/protocol'
 import { type CopyState, copyOf, newState, stateAfter } from '../../packages/client/src/store/state.js'
 import type { Random } from './random.js'
 import type { Time } from './time.js'
@@ -16,6 +16,7 @@ export class SimDatabase {
   readonly #time: Time
   readonly #random: Random
   readonly #rows = new Map<RowId, Uint8Array>()
+  readonly #refused = new Map<string, RefusedRow>()
   #state: CopyState = newState(scope)
   #nextId = 1
   /** transactions run in the order in which they were begun */
@@ -35,6 +36,7 @@ export class SimDatabase {
     return copyOf(
       this.#state,
       Array.from(this.#rows, ([id, update]) => ({ id, update })),
+      [...this.#refused.values()],
     )
   }
 
@@ -59,6 +61,8 @@ export class SimDatabase {
       return this.#nextId++
     })
     for (const id of write.remove) this.#rows.delete(id)
+    for (const id of write.letGo ?? []) this.#refused.delete(id)
+    for (const row of write.refuse ?? []) this.#refused.set(row.id, row)
     if (write.remove.length > 0) this.packs++
     const [oldest = this.#nextId] = this.#rows.keys()
     this.#state = stateAfter(this.#state, write, ids, oldest)

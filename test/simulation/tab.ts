@@ -11,7 +11,7 @@ import {
 import { bodyTypes, defaultLimits, type LocalCopy, type RowId, readEnvelopes } from '@syncline/protocol'
 import * as Y from 'yjs'
 import type { FakeBrowser, FakeTab } from '../../packages/client/src/testing/fakeTabs.js'
-import { editSomething } from './client.js'
+import { editSomething, tooDeep } from './client.js'
 import { type End, Link } from './link.js'
 import type { Random } from './random.js'
 import type { RelayConnection, SimRelay } from './relay.js'
@@ -37,6 +37,8 @@ export class SimTab {
   readonly device: Device
   readonly connection: Connection
   readonly opened = new Map<string, Opened>()
+  /** replicas that took the place of others */
+  replacements = 0
   readonly #tab: FakeTab
   readonly #time: Time
   readonly #random: Random
@@ -83,6 +85,11 @@ export class SimTab {
     const opened: Opened = { handle: this.connection.open(name, { doc }), cursor: 0 }
     this.opened.set(name, opened)
     this.#oracle.opened(this, opened.handle)
+    opened.handle.on('replaced', ({ doc }) => {
+      this.replacements++
+      doc.clientID = 1 + this.#random.int(2 ** 32 - 1)
+      this.#oracle.watch(this, opened.handle)
+    })
     return opened
   }
 
@@ -94,6 +101,15 @@ export class SimTab {
     if (!this.#random.chance(0.5)) return
     opened.cursor = this.#random.int(100)
     opened.handle.awareness.setLocalStateField('cursor', opened.cursor)
+  }
+
+  /** Something that no relay takes, and something that it does. */
+  overdo(): void {
+    const opened = this.#random.pick([...this.opened.values()])
+    const { doc } = opened.handle
+    doc.getMap('map').set(this.#random.pick(['x', 'y']), tooDeep)
+    if (this.#random.chance(0.5)) editSomething(doc, this.#random)
+    this.#oracle.typed(this, opened.handle)
   }
 
   freeze(): void {

@@ -5,8 +5,8 @@ const mutants: Mutant[] = [
   {
     name: 'leave to a dead tab what only it could send',
     file: 'client/src/tabs/siblings.ts',
-    find: '    if (other.unsettled.length > 0) this.#host.adopt',
-    replace: '    if (false) this.#host.adopt',
+    find: '    for (const update of joined(other.unsettled.map((each) => each.update))) this.#host.adopt(update)\n',
+    replace: '',
   },
   {
     name: 'build on what another tab has not kept',
@@ -23,7 +23,7 @@ const mutants: Mutant[] = [
   {
     name: 'not take for its own what nobody has saved',
     file: 'protocol/src/peer/copyQueue.ts',
-    find: '      outbox.add(update, changes, id)\n    }\n    this.#resume = copy.resume',
+    find: '      addRowTo(outbox, update, changes, id)\n    }\n    this.#resume = copy.resume',
     replace: '    }\n    this.#resume = copy.resume',
   },
   {

@@ -2,6 +2,7 @@ import type { DocumentHandle } from '@syncline/client'
 import { admitUpdate, Coverage, defaultLimits, mergeUpdates } from '@syncline/protocol'
 import * as Y from 'yjs'
 import type { Disk } from './log.js'
+import { isKeptIn } from './oracle.js'
 import type { SimTab } from './tab.js'
 
 interface Edit {
@@ -36,16 +37,23 @@ export class TabsOracle {
   }
 
   opened(tab: SimTab, handle: DocumentHandle): void {
-    const { name, doc } = handle
+    const { name } = handle
     const before = this.#saved.filter((edit) => edit.document === name).map((edit) => edit.update)
     handle.synced.then(
       () => {
-        if (!contains(doc, before)) this.broken.push(`${name}: synced, but something saved is missing`)
+        if (!contains(handle.doc, before)) this.broken.push(`${name}: synced, but something saved is missing`)
       },
       () => undefined,
     )
+    this.watch(tab, handle)
+  }
+
+  /** What is typed into the present replica. */
+  watch(tab: SimTab, handle: DocumentHandle): void {
+    const { doc, name } = handle
     doc.on('update', (update: Uint8Array, _origin: unknown, _doc: Y.Doc, { local }: Y.Transaction) => {
-      if (!local) return
+      // nothing of an old one is synced
+      if (!local || doc !== handle.doc) return
       const edit: Edit = { tab, document: name, update, promised: false }
       this.#edits.push(edit)
       this.#fresh.set(handle, [...(this.#fresh.get(handle) ?? []), edit])
@@ -80,10 +88,12 @@ export class TabsOracle {
     }
   }
 
-  /** Everything that was promised, and everything typed in tabs that are there, is in what a fresh load gives. */
+  /** Everything that was promised, and everything typed in tabs that are there, is in what a fresh load gives, or set aside. */
   check(document: string, fresh: Y.Doc): void {
-    const owed = this.#edits.filter((edit) => edit.document === document).map((edit) => edit.update)
-    if (!contains(fresh, owed)) throw new Error(`${document}: an edit is lost`)
+    for (const { update, tab } of this.#edits.filter((edit) => edit.document === document)) {
+      const refused = tab.device.databases.get(document)!.copy.refused
+      if (!isKeptIn(update, refused, fresh)) throw new Error(`${document}: an edit is lost`)
+    }
   }
 
   #isDurable({ document, update }: Edit): boolean {

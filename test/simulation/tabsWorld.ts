@@ -21,6 +21,8 @@ export interface TabsReport {
   readonly kills: number
   readonly freezes: number
   readonly crashes: number
+  /** of replicas, where something was refused */
+  readonly replacements: number
   readonly storeFailures: number
 }
 
@@ -41,12 +43,13 @@ export class TabsWorld {
   #kills = 0
   #freezes = 0
   #crashes = 0
+  #replacements = 0
 
   constructor(seed: number) {
     this.#random = new Random(seed)
     this.#disk = new Disk(this.#time, this.#random)
     this.#oracle = new TabsOracle(this.#disk)
-    this.#relay = new SimRelay(this.#disk, this.#time, this.#random)
+    this.#relay = new SimRelay(this.#disk, this.#time, this.#random, Number.POSITIVE_INFINITY)
     this.#documents = this.#random.chance(0.5) ? ['a', 'b'] : ['a']
     this.#devices = [0, 1].map(() => this.#newDevice())
     const tabs = 2 + this.#random.int(tabsMax - 2)
@@ -62,6 +65,7 @@ export class TabsWorld {
       this.#calmDown()
       await this.#runUntil(faultyMs + calmMs)
       this.#verdict()
+      for (const tab of this.#tabs) this.#replacements += tab.replacements
       return {
         edits: this.#oracle.edits,
         kept: this.#oracle.kept,
@@ -69,6 +73,7 @@ export class TabsWorld {
         kills: this.#kills,
         freezes: this.#freezes,
         crashes: this.#crashes,
+        replacements: this.#replacements,
         storeFailures: this.#databases.reduce((sum, database) => sum + database.failures, 0),
       }
     } finally {
@@ -88,6 +93,9 @@ export class TabsWorld {
   #schedule(): void {
     const edits = 20 + this.#random.int(60)
     for (let i = 0; i < edits; i++) this.#during(() => this.#awake()?.edit())
+    // not in every run yet: some cursors are seen late after a replica was replaced
+    const refusals = process.env.SYNCLINE_TABS_REFUSALS ? this.#random.int(4) : 0
+    for (let i = 0; i < refusals; i++) this.#during(() => this.#awake()?.overdo())
     const faults = 2 + this.#random.int(14)
     for (let i = 0; i < faults; i++) this.#during(this.#random.pick(this.#faults))
   }
@@ -184,6 +192,7 @@ export class TabsWorld {
   }
 
   #replace(tab: SimTab): void {
+    this.#replacements += tab.replacements
     this.#tabs.splice(this.#tabs.indexOf(tab), 1)
     const { device } = tab
     const isLast = !this.#tabs.some((other) => other.device === device)
@@ -260,7 +269,7 @@ export class TabsWorld {
 
   #checkReplicas(name: string, log: string): void {
     const opened = this.#tabs.flatMap((tab) => tab.opened.get(name) ?? [])
-    const expected = opened.map(({ handle, cursor }) => `${handle.doc.clientID}:${cursor}`).sort()
+    const expected = opened.map(({ handle, cursor }) => `${handle.awareness.clientID}:${cursor}`).sort()
     for (const { handle } of opened) {
       const { synced, pending, unkept } = handle.status
       if (!synced || pending > 0 || unkept > 0)

@@ -1,4 +1,4 @@
-import { mergeUpdates } from '@syncline/protocol'
+import { mergeUpdates, seedFrom } from '@syncline/protocol'
 import * as Y from 'yjs'
 import { SimClient, type SimReplica } from './client.js'
 import { Link } from './link.js'
@@ -21,8 +21,10 @@ const halfOpenTimeoutMs = 20_000
  *
  * Where things are `kept`, tabs share the databases of their device, which are late and fail, and tabs are closed without
  * warning. Beside restores they are closed only when all they have is kept.
+ *
+ * With refusals, some edits are such as no relay takes, clients lose the right to write, and documents have first content.
  */
-const kinds = ['tabs', 'tabs', 'restores', 'lies', 'kept', 'kept', 'keptRestores'] as const
+const kinds = ['tabs', 'tabs', 'restores', 'lies', 'kept', 'kept', 'keptRestores', 'refusals', 'keptRefusals'] as const
 type Kind = (typeof kinds)[number]
 
 /** What a world did, to see that it did something. */
@@ -36,7 +38,17 @@ export interface WorldReport {
   /** of databases: writes that failed, and times that rows became one */
   readonly storeFailures: number
   readonly packs: number
+  /** what was set aside */
+  readonly refusals: number
+  readonly replacements: number
 }
+
+/** First content of an application, and of its next version. */
+const seeds = ['Title', 'New title'].map((title) => {
+  const doc = new Y.Doc()
+  doc.getText('text').insert(0, title)
+  return Y.encodeStateAsUpdate(doc)
+})
 
 /** One seeded world: clients, a relay, a disk, and everything that can go wrong between them; then calm, and the verdict. */
 export class World {
@@ -49,6 +61,7 @@ export class World {
   readonly #clients: SimClient[] = []
   readonly #kind: Kind
   readonly #devices: Map<string, SimDatabase>[]
+  readonly #readers = new Set<Map<string, SimDatabase>>()
   #calm = false
   #edits = 0
   #crashes = 0
@@ -58,9 +71,10 @@ export class World {
     this.#random = new Random(seed)
     this.#disk = new Disk(this.#time, this.#random)
     this.#oracle = new Oracle(this.#disk)
-    this.#relay = new SimRelay(this.#disk, this.#time, this.#random)
     this.#documents = this.#random.chance(0.3) ? ['a', 'b'] : ['a']
     this.#kind = this.#random.pick(kinds)
+    const updateBytesMax = this.#refuses ? 600 : Number.POSITIVE_INFINITY
+    this.#relay = new SimRelay(this.#disk, this.#time, this.#random, updateBytesMax)
     const devices = this.#keeps ? [0, 1] : []
     this.#devices = devices.map(
       () => new Map(this.#documents.map((name) => [name, new SimDatabase(this.#time, this.#random)])),
@@ -95,6 +109,10 @@ export class World {
       compactions: this.#disk.compactions,
       storeFailures: this.#databases.reduce((sum, database) => sum + database.failures, 0),
       packs: this.#databases.reduce((sum, database) => sum + database.packs, 0),
+      refusals: this.#oracle.refusals,
+      replacements: this.#clients
+        .flatMap(({ replicas }) => replicas)
+        .reduce((sum, { replacements }) => sum + replacements, 0),
     }
   }
 
@@ -105,6 +123,10 @@ export class World {
         this.#edits++
         this.#random.pick(this.#clients).edit()
       })
+    }
+    if (this.#refuses) {
+      for (let i = this.#random.int(4); i > 0; i--) this.#during(() => this.#random.pick(this.#clients).overdo())
+      if (this.#random.chance(0.4)) this.#during(() => this.#downgrade())
     }
     const faults = this.#random.int(14)
     for (let i = 0; i < faults; i++) this.#during(this.#random.pick(this.#faults))
@@ -134,7 +156,20 @@ export class World {
   }
 
   #newClient(device = this.#keeps ? this.#random.pick(this.#devices) : null): SimClient {
-    const client = new SimClient(this.#documents, this.#time, this.#random, this.#oracle, device)
+    const client = new SimClient(
+      this.#documents,
+      this.#time,
+      this.#random,
+      this.#oracle,
+      device,
+      this.#relay.limits.updateBytesMax,
+    )
+    if (device && this.#readers.has(device)) client.access = 'read'
+    if (this.#refuses) {
+      for (const replica of client.replicas) {
+        if (this.#random.chance(0.5)) replica.beginWith(seedFrom(this.#random.pick(seeds), replica.name))
+      }
+    }
     this.#reconnect(client)
     return client
   }
@@ -152,6 +187,7 @@ export class World {
     const end = this.#relay.accept()
     const link = new Link(this.#time, this.#random, client, end)
     end.link = link
+    end.access = client.access
     client.connect(link)
   }
 
@@ -172,6 +208,21 @@ export class World {
     this.#time.after(1_000, () => this.#crashRelay(() => this.#forget()))
   }
 
+  /** A person loses the right to write, on every tab of the device; the relay ends the sessions. */
+  #downgrade(): void {
+    const client = this.#random.pick(this.#clients)
+    const device = this.#devices.find((each) =>
+      client.replicas.some(({ name, database }) => each.get(name) === database),
+    )
+    if (device) this.#readers.add(device)
+    for (const other of this.#clients) {
+      const isTheirs = device && other.replicas.some(({ name, database }) => device.get(name) === database)
+      if (other !== client && !isTheirs) continue
+      other.access = 'read'
+      other.link?.cut(100)
+    }
+  }
+
   #forget(): void {
     this.#restoreCount++
     if (this.#kind !== 'lies') this.#disk.restoreOlder(() => newEpoch(this.#random))
@@ -190,11 +241,15 @@ export class World {
   }
 
   get #keeps(): boolean {
-    return this.#kind === 'kept' || this.#kind === 'keptRestores'
+    return this.#kind === 'kept' || this.#kind === 'keptRestores' || this.#kind === 'keptRefusals'
   }
 
   get #restores(): boolean {
-    return this.#kind !== 'tabs' && this.#kind !== 'kept'
+    return this.#kind !== 'tabs' && this.#kind !== 'kept' && !this.#refuses
+  }
+
+  get #refuses(): boolean {
+    return this.#kind === 'refusals' || this.#kind === 'keptRefusals'
   }
 
   get #databases(): SimDatabase[] {
@@ -203,7 +258,8 @@ export class World {
 
   #verdict(): void {
     // a disk that went back can surprise a client that had moved on; otherwise clients of ours give no reason
-    const [note] = !this.#restores ? this.#relay.notes : []
+    const notes = this.#relay.notes.filter((each) => each.event !== 'rejected' || !this.#refuses)
+    const [note] = !this.#restores ? notes : []
     if (note) throw new Error(`the relay noted ${note.event}`)
     for (const document of this.#documents) {
       const fresh = this.#load(document)
@@ -212,6 +268,7 @@ export class World {
         (client) => client.replicas.find(({ name }) => name === document) as SimReplica,
       )
       for (const replica of replicas) checkReplica(replica, fresh)
+      for (const replica of replicas) this.#oracle.checkRefused(replica)
       checkAwareness(replicas)
       for (const replica of replicas) checkCopy(replica, fresh, !this.#restores)
     }

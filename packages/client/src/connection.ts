@@ -1,11 +1,4 @@
-import {
-  assertDocumentName,
-  type Channel,
-  type ErrorCode,
-  type SessionReply,
-  SynclineError,
-  unreachable,
-} from '@syncline/protocol'
+import { assertDocumentName, type ErrorCode, SynclineError, unreachable } from '@syncline/protocol'
 import type * as Y from 'yjs'
 import { Backoff } from './backoff.js'
 import { type DocumentHost, SharedDocument } from './document.js'
@@ -14,6 +7,8 @@ import { closeCodes, Link, type LinkEnd } from './link.js'
 import { Listeners, report } from './listeners.js'
 import { Offline } from './offline.js'
 import { watchPage } from './page.js'
+import { firstContent } from './seed.js'
+import { Sessions } from './sessions.js'
 import { scopeKey } from './store/state.js'
 import type { Store, StoreScope } from './store/types.js'
 import type { TabsPlatform } from './tabs/platform.js'
@@ -68,17 +63,6 @@ interface Shared {
   readonly handles: Set<Handle>
   /** nobody looks at it: it is only brought up to date, and has no cursor */
   isQuiet: boolean
-  /** the application destroyed the Y.Doc: there is nothing left to keep in sync */
-  readonly onDestroy: () => void
-}
-
-/** Another token may help. */
-const wantsToken: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired'])
-
-/** What is said to who has no other token: it is of no use to try again. */
-function withoutToken(reply: SessionReply): SessionReply {
-  const isOver = (reply.type === 'refused' || reply.type === 'closed') && wantsToken.has(reply.code)
-  return isOver ? { ...reply, retry: false } : reply
 }
 
 /** An attempt that is older than this when the page wakes may have begun in a network that is gone. */
@@ -94,6 +78,7 @@ const absenceMsMax = 60_000
 export class RelayConnection implements Connection, DocumentHost {
   readonly url: string
   readonly clock: Clock
+  updateBytesMax = Number.POSITIVE_INFINITY
   readonly #config: ConnectionConfig
   readonly #backoff: Backoff
   readonly #tokens: Tokens
@@ -105,15 +90,9 @@ export class RelayConnection implements Connection, DocumentHost {
   readonly #shared = new Map<string, Shared>()
   /** those that are shared, and with a promise those that still send what was pending when they were closed */
   readonly #documents = new Map<SharedDocument, Promise<void> | null>()
-  /** the sessions of the present link */
-  readonly #sessions = new Map<Channel, SharedDocument>()
-  /** documents that got something in the frame that is being read */
-  readonly #touched = new Set<SharedDocument>()
-  /** documents whose session waits for another token */
-  readonly #shutOut = new Set<SharedDocument>()
+  readonly #sessions: Sessions
   #state: State = { at: 'offline', until: 'goOnline' }
   #told: ConnectionState = 'offline'
-  #lastChannel = 0
   /** the relay has said that it leaves: the backoff is set to its wish */
   #relayLeaves = false
   #cancelComparing: () => void = () => undefined
@@ -125,6 +104,7 @@ export class RelayConnection implements Connection, DocumentHost {
     this.#config = config
     this.#backoff = this.newBackoff()
     this.#tokens = new Tokens(config.token, config.clock, config.random, this.newBackoff())
+    this.#sessions = new Sessions(this.#tokens, () => this.#link)
     this.#scope = { relay: url, identity: config.identity }
     this.#offline = new Offline((name) => this.#openQuietly(name), config.store, this.#scope)
     this.#tabs = config.tabs && this.#joinTabs(config.tabs)
@@ -147,9 +127,17 @@ export class RelayConnection implements Connection, DocumentHost {
     }
   }
 
+  /** there, but not necessarily open */
+  get #link(): Link | null {
+    return this.#state.at === 'connecting' || this.#state.at === 'online' ? this.#state.link : null
+  }
+
   open(name: string, options: OpenOptions = {}): DocumentHandle {
+    // made first: where it can't be, nothing is opened
+    const seed = options.initial && firstContent(options.initial, name)
     const handle = this.#open(name, options)
     const shared = this.#shared.get(name)
+    if (seed) shared?.document.beginWith(seed)
     if (shared?.isQuiet) {
       shared.isQuiet = false
       handle.awareness.setLocalState({})
@@ -245,87 +233,43 @@ export class RelayConnection implements Connection, DocumentHost {
   #share(name: string, doc: Y.Doc | undefined): Shared {
     const document = new SharedDocument(name, doc, this, this.#config.store?.open(this.#scope, name) ?? null)
     const handles = new Set<Handle>()
-    const onDestroy = () => {
+    // there is nothing left to keep in sync
+    document.destroyed = () => {
       for (const handle of handles) void handle.close()
     }
-    document.doc.on('destroy', onDestroy)
-    const shared: Shared = { document, handles, isQuiet: false, onDestroy }
+    const shared: Shared = { document, handles, isQuiet: false }
     // what was typed in a replica of this name that is being closed must be in the copy that is read
     const before = [...this.#documents.keys()].filter((other) => other.name === name)
     void Promise.all(before.map((other) => other.settled())).then(() => document.read())
     this.#shared.set(name, shared)
     this.#documents.set(document, null)
     if (this.#state.at === 'refused') this.#refuse(document, this.#state)
-    else this.#join(document)
+    else this.#sessions.join(document)
     return shared
   }
 
-  async #release({ document, handles, onDestroy }: Shared, handle: Handle): Promise<void> {
+  async #release({ document, handles }: Shared, handle: Handle): Promise<void> {
     handles.delete(handle)
     if (handles.size > 0) return
     // from here on an `open` of the name makes a new replica: this one only sends what is left
     this.#shared.delete(document.name)
-    document.doc.off('destroy', onDestroy)
+    document.destroyed = () => undefined
     const ended = document.end()
     this.#documents.set(document, ended)
     await ended
     if (!document.status.saved) this.#offline.foundMore()
     this.#documents.delete(document)
-    for (const [channel, other] of this.#sessions) if (other === document) this.#sessions.delete(channel)
+    this.#sessions.leave(document)
   }
 
-  /** Opens a session, if there is a link to open it on. */
-  #join(document: SharedDocument): void {
-    const state = this.#state
-    if ((state.at !== 'connecting' && state.at !== 'online') || !state.link.isOpen) return
-    const { link } = state
-    const channel = ++this.#lastChannel
-    this.#sessions.set(channel, document)
-    document.join((message) => link.send({ type: 'session', channel, message }))
+  reopen(document: SharedDocument): void {
+    this.#sessions.leave(document)
+    this.#sessions.join(document)
   }
 
   #refuse(document: SharedDocument, { code, reason }: { readonly code: ErrorCode; readonly reason: string }): void {
     document.join(() => undefined)
     document.fault(code, reason, false)
-  }
-
-  #received(channel: Channel, received: SessionReply): void {
-    const reply = this.#tokens.areAsked ? received : withoutToken(received)
-    const document = this.#sessions.get(channel)
-    // the last of a session that was closed meanwhile
-    if (!document) return
-    this.#touched.add(document)
-    document.receive(reply)
-    if (reply.type === 'refused' || reply.type === 'closed')
-      this.#sessionEnded(channel, document, reply.code, reply.retryMs)
-  }
-
-  #faulted(channel: Channel, error: SynclineError): void {
-    const document = this.#sessions.get(channel)
-    if (!document) return
-    document.fault(error.code, error.message, true)
-    this.#sessionEnded(channel, document, error.code)
-  }
-
-  #sessionEnded(channel: Channel, document: SharedDocument, code: ErrorCode, retryMs?: number): void {
-    this.#sessions.delete(channel)
-    if (!document.lacksSession) return
-    if (!wantsToken.has(code)) return document.backoff.retry(() => this.#join(document), retryMs)
-    this.#shutOut.add(document)
-    this.#tokens.renew(this.#renewed)
-  }
-
-  readonly #renewed = (token: string): void => {
-    if (this.#state.at !== 'connecting' && this.#state.at !== 'online') return
-    this.#state.link.send({ type: 'token', token })
-    const waiting = [...this.#shutOut]
-    this.#shutOut.clear()
-    for (const document of waiting) if (document.lacksSession) this.#join(document)
-  }
-
-  #settled(): void {
-    for (const document of this.#touched) document.settle()
-    this.#touched.clear()
   }
 
   // The link
@@ -374,11 +318,14 @@ export class RelayConnection implements Connection, DocumentHost {
       { agent, token },
       {
         opened: () => this.#opened(),
-        welcomed: () => this.#welcomed(),
-        received: (channel, reply) => this.#received(channel, reply),
-        faulted: (channel, error) => this.#faulted(channel, error),
-        settled: () => this.#settled(),
-        expires: (expiresMs) => this.#tokens.renewBefore(expiresMs, this.#renewed),
+        welcomed: (updateBytesMax) => {
+          this.updateBytesMax = updateBytesMax
+          this.#welcomed()
+        },
+        received: (channel, reply) => this.#sessions.received(channel, reply),
+        faulted: (channel, error) => this.#sessions.faulted(channel, error),
+        settled: () => this.#sessions.settle(),
+        expires: (expiresMs) => this.#tokens.renewBefore(expiresMs, this.#sessions.renewed),
         leaving: (retryMs) => this.#leaving(retryMs),
         ended: (end) => this.#lost(end),
       },
@@ -386,8 +333,7 @@ export class RelayConnection implements Connection, DocumentHost {
   }
 
   #opened(): void {
-    this.#lastChannel = 0
-    for (const document of this.#documents.keys()) this.#join(document)
+    this.#sessions.begin(this.#documents.keys())
   }
 
   #welcomed(): void {
@@ -429,7 +375,7 @@ export class RelayConnection implements Connection, DocumentHost {
   /** No link, and no attempt to make one. */
   #hangUp(): void {
     this.#backoff.cancel()
-    if (this.#state.at === 'connecting' || this.#state.at === 'online') this.#state.link.close()
+    this.#link?.close()
     this.#drop()
   }
 
@@ -437,9 +383,7 @@ export class RelayConnection implements Connection, DocumentHost {
     this.#relayLeaves = false
     this.#cancelComparing()
     this.#tokens.cancel()
-    this.#shutOut.clear()
     this.#sessions.clear()
-    this.#touched.clear()
     for (const document of this.#documents.keys()) document.leave()
   }
 

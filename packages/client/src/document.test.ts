@@ -201,6 +201,7 @@ describe('status', () => {
       pending: 0,
       saved: true,
       unkept: 0,
+      refused: 0,
       storage: 'none',
       access: 'write',
       error: null,

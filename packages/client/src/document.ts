@@ -1,10 +1,10 @@
 import {
   type ErrorCode,
   type LocalCopy,
-  mergeUpdates,
   Peer,
   type PeerEffect,
   type PeerInput,
+  type RefusedRow,
   type SessionReply,
   type SessionRequest,
   SynclineError,
@@ -13,19 +13,23 @@ import {
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Backoff } from './backoff.js'
-import { holdCleanUp } from './cleanUp.js'
-import { guarded, Listeners, report } from './listeners.js'
-import { Presence } from './presence.js'
-import { equalStatus } from './status.js'
+import { guarded, Listeners } from './listeners.js'
+import { Replica } from './replica.js'
+import { equalStatus, refusal, refusedEdit, statusOf } from './status.js'
 import { Storage } from './storage.js'
 import type { DocumentStore } from './store/types.js'
 import type { SiblingHost, Siblings } from './tabs/siblings.js'
-import type { Clock, ConnectionState, DocumentStatus } from './types.js'
+import type { Clock, ConnectionState, DocumentStatus, RefusedEdit, Replacement } from './types.js'
+import { Waits } from './waits.js'
 
 /** What a document needs of its connection. */
 export interface DocumentHost {
   readonly state: ConnectionState
   readonly clock: Clock
+  /** the largest update that the relay takes */
+  readonly updateBytesMax: number
+  /** opens another session for a document that has closed its own */
+  reopen(document: SharedDocument): void
   newBackoff(): Backoff
   /** the same document in other tabs; null where there are none */
   siblings(name: string, host: SiblingHost): Siblings | null
@@ -33,6 +37,9 @@ export interface DocumentHost {
 
 /** Sends on the channel of the present session. */
 export type Send = (request: SessionRequest) => void
+
+/** How long first content waits for the relay. */
+const relayMsMax = 2_000
 
 /** How long `close` waits for what is pending. */
 const drainMsMax = 10_000
@@ -46,36 +53,40 @@ const drainMsMax = 10_000
  */
 export class SharedDocument {
   readonly name: string
-  readonly doc: Y.Doc
-  readonly awareness: Awareness
   /** resolves when the local copy was read, or could not be */
   readonly loaded: Promise<void>
   /** resolves with the first sync */
   readonly synced: Promise<void>
   readonly statusListeners = new Listeners<DocumentStatus>()
+  readonly replacedListeners = new Listeners<Replacement>()
+  /** called when the application destroys the Y.Doc */
+  destroyed: () => void = () => undefined
   /** paces the attempts to open a session that the relay ended for now */
   readonly backoff: Backoff
   readonly #host: DocumentHost
   readonly #peer: Peer
   readonly #storage: Storage | null
-  readonly #presence: Presence
   readonly #siblings: Siblings | null
-  readonly #ownsDoc: boolean
-  readonly #endCleanUpHold: () => void
+  readonly #waits = new Waits()
+  #ownsDoc: boolean
+  #replica: Replica
   #send: Send | null = null
   #status: DocumentStatus
   #told: DocumentStatus
   /** updates of the frame that is being read */
   #arrived: Uint8Array[] = []
-  /** the client id of the Y.Doc when the last remote update was applied */
-  #appliedAs = 0
+  /** nobody was told of them yet */
+  #replacements: Replacement[] = []
+  #refusedRows: readonly RefusedRow[] = []
+  #refused: readonly RefusedEdit[] = Object.freeze([])
+  /** so many refusals the application knows of */
+  #toldRefusals = 0
+  #cancelWaiting: () => void = () => undefined
   /** the local copy is in the replica, or there is none for now */
   #isRead = false
   #edited = false
   #awarenessChanged = false
   #turnEnds = false
-  /** each is called whenever something changed, until it returns true */
-  readonly #waits = new Set<() => boolean>()
 
   constructor(name: string, doc: Y.Doc | undefined, host: DocumentHost, store: DocumentStore | null) {
     this.name = name
@@ -83,19 +94,15 @@ export class SharedDocument {
     this.backoff = host.newBackoff()
     this.#storage = store && this.#newStorage(store)
     this.#ownsDoc = doc === undefined
-    this.doc = doc ?? new Y.Doc()
+    const document = this
     this.#peer = new Peer(name, {
-      stateVector: () => Y.encodeStateVector(this.doc),
-      difference: (stateVector) => Y.encodeStateAsUpdate(this.doc, stateVector),
-    })
-    this.#presence = new Presence(this.doc, {
-      changed: () => {
-        this.#awarenessChanged = true
-        this.#changed()
+      stateVector: () => this.#replica.stateVector(),
+      difference: (stateVector) => this.#replica.difference(stateVector),
+      get isAhead() {
+        return document.#siblings?.isAhead === true
       },
-      send: () => this.#sendAwareness(),
     })
-    this.awareness = this.#presence.awareness
+    this.#replica = this.#newReplica(doc ?? new Y.Doc())
     this.#siblings = host.siblings(name, this.#asSibling())
     if (!store) this.#loaded(null)
     this.#status = this.#told = this.#statusNow()
@@ -106,9 +113,15 @@ export class SharedDocument {
     this.synced = this.#until(() => this.#peer.state.at === 'live')
     // whoever does not ask for it shall not hear of its rejection
     this.synced.catch(() => undefined)
-    this.#endCleanUpHold = holdCleanUp(this.doc, this.#peer, this)
-    this.doc.on('update', this.#onUpdate)
     this.#adoptContent()
+  }
+
+  get doc(): Y.Doc {
+    return this.#replica.doc
+  }
+
+  get awareness(): Awareness {
+    return this.#replica.awareness
   }
 
   /** The same object until something changes. */
@@ -116,6 +129,34 @@ export class SharedDocument {
     const status = this.#statusNow()
     if (!equalStatus(status, this.#status)) this.#status = status
     return this.#status
+  }
+
+  /** The same array until something changes. */
+  get refused(): readonly RefusedEdit[] {
+    if (this.#peer.refused !== this.#refusedRows) {
+      this.#refusedRows = this.#peer.refused
+      this.#refused = Object.freeze(this.#refusedRows.map(refusedEdit))
+    }
+    return this.#refused
+  }
+
+  dropRefused(): void {
+    this.#step({ type: 'dropRefused' })
+  }
+
+  /** First content, in case that the document is empty everywhere. It waits for word of the relay, but not for long. */
+  beginWith(seed: Uint8Array): void {
+    if (this.#replica.content) return
+    this.#step({ type: 'seed', seed })
+    this.#cancelWaiting()
+    this.#cancelWaiting = this.#host.clock.after(relayMsMax, () => this.#goAlone())
+    if (this.#host.state === 'offline') this.#goAlone()
+  }
+
+  #goAlone(): void {
+    if (!this.#isRead) return
+    this.#step({ type: 'alone' })
+    this.settle()
   }
 
   /** The relay ended the session for now: it is worth another try. */
@@ -152,7 +193,10 @@ export class SharedDocument {
   receive(reply: SessionReply): void {
     // only updates in a row are merged: everything else may ask the replica, or be about what came before
     if (reply.type !== 'update') this.settle()
-    this.#perform(this.#peer.step({ type: 'received', reply }))
+    if (reply.type === 'opened') {
+      this.#step({ type: 'limited', updateBytesMax: this.#host.updateBytesMax })
+    }
+    this.#perform(this.#peer.step({ type: 'received', reply }, Date.now()))
     if (this.#peer.state.at === 'live') this.backoff.succeeded()
   }
 
@@ -162,28 +206,9 @@ export class SharedDocument {
     const arrived = this.#arrived
     this.#arrived = []
     try {
-      this.#integrate(arrived)
+      this.#replica.integrate(arrived)
     } catch (error) {
       this.fault('malformed_update', String(error), false)
-    }
-  }
-
-  /** Throws where the updates can't be read. */
-  #integrate(updates: readonly Uint8Array[]): void {
-    this.#appliedAs = this.doc.clientID
-    let integrated = false
-    try {
-      const update = mergeUpdates(updates)
-      this.doc.transact(() => {
-        Y.applyUpdate(this.doc, update, this)
-        integrated = true
-      }, this)
-    } catch (error) {
-      if (!integrated) throw error
-      // with the content in, it was an observer of the application that threw
-      report(error)
-    } finally {
-      this.#presence.followClientId()
     }
   }
 
@@ -203,6 +228,7 @@ export class SharedDocument {
   /** The state of the connection changed. */
   connectionChanged(): void {
     this.#changed()
+    if (this.#host.state === 'offline') this.#goAlone()
   }
 
   /** Sends what this turn brought so far, and tells of it. */
@@ -222,7 +248,16 @@ export class SharedDocument {
 
   saved(): Promise<void> {
     const { edits } = this.#peer
-    return this.#until(() => this.#peer.saved >= edits)
+    // what is typed on something refused is refused at once, before anybody can know
+    const told = this.#toldRefusals
+    const refused = () => this.#peer.refusals.slice(told).find(({ first }) => first < edits)
+    return this.#until(
+      () => this.#peer.saved >= edits && !refused(),
+      () => {
+        const found = refused()
+        return found ? refusal(found) : this.#sessionError
+      },
+    )
   }
 
   keptLocally(): Promise<void> {
@@ -246,16 +281,15 @@ export class SharedDocument {
    * for as long as there is hope that they are kept and saved: not while offline, and for 10 s at most.
    */
   async end(): Promise<void> {
-    this.#endCleanUpHold()
-    this.doc.off('update', this.#onUpdate)
+    this.#replica.stopListening()
     this.endTurn()
-    this.#presence.forgetOthers()
-    this.#presence.destroy()
+    this.#replica.leave()
     this.endTurn()
-    this.#presence.end()
+    this.#replica.presence.end()
     await this.#drained()
     this.#siblings?.close()
     this.backoff.cancel()
+    this.#cancelWaiting()
     this.#step({ type: 'close' })
     this.#send = null
     this.#tell()
@@ -263,22 +297,14 @@ export class SharedDocument {
     if (this.#ownsDoc) this.doc.destroy()
   }
 
-  #drained(): Promise<void> {
-    return new Promise((resolve) => {
-      let late = false
-      const settled = () => late || ((this.#peer.pending === 0 || !this.#hopeful) && this.#isStored)
-      if (settled()) return resolve()
-      const cancel = this.#host.clock.after(drainMsMax, () => {
-        late = true
-        this.#tell()
-      })
-      this.#waits.add(() => {
-        if (!settled()) return false
-        cancel()
-        resolve()
-        return true
-      })
+  async #drained(): Promise<void> {
+    let late = false
+    const cancel = this.#host.clock.after(drainMsMax, () => {
+      late = true
+      this.#tell()
     })
+    await this.#waits.until(() => late || ((this.#peer.pending === 0 || !this.#hopeful) && this.#isStored))
+    cancel()
   }
 
   get #hopeful(): boolean {
@@ -302,21 +328,12 @@ export class SharedDocument {
 
   /** Rejects as soon as it is known that the condition will not be met; by default, when the relay has refused. */
   #until(met: () => boolean, hopeless: () => SynclineError | null = () => this.#sessionError): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        const error = this.#peer.state.at === 'closed' ? new SynclineError('closed') : hopeless()
-        if (met()) resolve()
-        else if (error) reject(error)
-        else return false
-        return true
-      }
-      if (!settle()) this.#waits.add(settle)
-    })
+    return this.#waits.until(met, () => (this.#peer.state.at === 'closed' ? new SynclineError('closed') : hopeless()))
   }
 
   /** What throws here must stop neither Yjs nor the other documents of the connection. */
   #step(input: PeerInput): void {
-    guarded(() => this.#perform(this.#peer.step(input)))
+    guarded(() => this.#perform(this.#peer.step(input, Date.now())))
   }
 
   #perform(effects: readonly PeerEffect[]): void {
@@ -336,16 +353,44 @@ export class SharedDocument {
         this.#arrived.push(effect.update)
         return
       case 'applyAwareness':
-        return this.#presence.apply(effect.update)
+        return this.#replica.presence.apply(effect.update)
+      case 'replace':
+        return this.#replace(effect.updates, effect.refused)
+      case 'tellRefused':
+        return this.#siblings?.refused(effect.news)
+      case 'reopen':
+        return this.#host.reopen(this)
       case 'announceAwareness':
-        return this.#presence.announce()
+        return this.#replica.presence.announce()
       case 'forgetAwareness':
-        return this.#presence.forgetOthers(this.#siblings?.clients)
+        return this.#replica.presence.forgetOthers(this.#siblings?.clients)
       case 'changed':
         return this.#changed()
       default:
         return unreachable(effect)
     }
+  }
+
+  /** The old replica is left to the application as it is. */
+  #replace(updates: readonly Uint8Array[], rows: readonly RefusedRow[]): void {
+    const { doc, awareness, presence } = this.#replica
+    const { others } = presence
+    const state = awareness.getLocalState()
+    this.#arrived = []
+    this.#replica.stopListening()
+    this.#replica.leave()
+    this.#sendAwareness()
+    this.#replica = this.#newReplica(new Y.Doc({ gc: doc.gc, gcFilter: doc.gcFilter }))
+    this.#ownsDoc = true
+    this.#replica.awareness.setLocalState(state)
+    this.#replica.presence.apply(others)
+    this.#replica.integrate(updates)
+    // what they have typed, and who they are
+    this.#siblings?.askAgain()
+    this.#replacements.push(
+      Object.freeze({ doc: this.doc, awareness: this.awareness, refused: Object.freeze(rows.map(refusedEdit)) }),
+    )
+    this.#changed()
   }
 
   #newStorage(store: DocumentStore): Storage {
@@ -361,30 +406,12 @@ export class SharedDocument {
 
   #loaded(copy: LocalCopy | null): void {
     this.#isRead = true
-    this.#stored({ type: 'loaded', copy: copy && this.#integrateCopy(copy) })
-    this.#siblings?.loaded()
-  }
-
-  /** What was stored, with the rows that could not be read left empty: then nobody knows how far it goes. */
-  #integrateCopy(copy: LocalCopy): LocalCopy {
-    const news = copy.rows.filter((row) => !this.#peer.knows(row.id))
-    if (news.length === 0) return copy
+    // what has arrived is applied first
     this.settle()
-    try {
-      this.#integrate(news.map((row) => row.update))
-      return copy
-    } catch (error) {
-      this.#storage?.damaged(String(error))
-    }
-    const rows = copy.rows.map((row) => {
-      try {
-        this.#integrate([row.update])
-        return row
-      } catch {
-        return { ...row, update: emptyUpdate, saved: true }
-      }
-    })
-    return { ...copy, resume: null, rows }
+    const damaged = (fault: unknown) => this.#storage?.damaged(String(fault))
+    this.#stored({ type: 'loaded', copy: copy && this.#replica.integrateCopy(copy, this.#peer, damaged) })
+    this.#siblings?.loaded()
+    if (this.#host.state === 'offline') this.#goAlone()
   }
 
   #stored(input: PeerInput): void {
@@ -393,13 +420,19 @@ export class SharedDocument {
     this.#changed()
   }
 
-  // an exception here would silence every listener of the Y.Doc for good
-  readonly #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
-    guarded(() => {
-      if (origin === this && !hasOwnChanges(transaction, this.#appliedAs)) return
-      this.#siblings?.adopt()
-      this.#edit(update)
-      this.#siblings?.edited(update)
+  #newReplica(doc: Y.Doc): Replica {
+    return new Replica(doc, this.#peer, {
+      edited: (update) => {
+        this.#siblings?.adopt()
+        this.#edit(update)
+        this.#siblings?.edited(update)
+      },
+      awarenessChanged: () => {
+        this.#awarenessChanged = true
+        this.#changed()
+      },
+      announce: () => this.#sendAwareness(),
+      destroyed: () => this.destroyed(),
     })
   }
 
@@ -410,31 +443,35 @@ export class SharedDocument {
   }
 
   #sendAwareness(): void {
-    const { update } = this.#presence
+    const { update } = this.#replica.presence
     this.#step({ type: 'awareness', update })
     this.#siblings?.present({ client: this.awareness.clientID, update })
   }
 
   #asSibling(): SiblingHost {
     return {
-      stateVector: () => Y.encodeStateVector(this.doc),
-      difference: (stateVector) => Y.encodeStateAsUpdate(this.doc, stateVector),
-      apply: (update) => this.#integrate([update]),
+      stateVector: () => this.#replica.stateVector(),
+      difference: (stateVector) => this.#peer.without(this.#replica.difference(stateVector)),
+      apply: (update) => {
+        const rest = this.#peer.without(update)
+        if (rest) this.#replica.integrate([rest])
+      },
       adopt: (update) => this.#edit(update),
+      refused: (news) => this.#step({ type: 'refusedElsewhere', news }),
       progress: () => {
         const { edits, kept, saved } = this.#peer
         return { edits, saved, settled: Math.max(kept, saved) }
       },
-      presence: () => ({ client: this.awareness.clientID, update: this.#presence.update }),
-      applyPresence: ({ update }) => this.#presence.apply(update),
-      removePresence: (clients) => this.#presence.forget(clients),
+      presence: () => ({ client: this.awareness.clientID, update: this.#replica.presence.update }),
+      applyPresence: ({ update }) => this.#replica.presence.apply(update),
+      removePresence: (clients) => this.#replica.presence.forget(clients),
     }
   }
 
   /** What the application's Y.Doc held before it was opened counts as an edit: nobody knows whether the relay has it. */
   #adoptContent(): void {
-    const update = Y.encodeStateAsUpdate(this.doc)
-    if (update.length <= emptyUpdate.length) return
+    const update = this.#replica.content
+    if (!update) return
     this.#peer.step({ type: 'edited', update })
     this.#siblings?.edited(update)
   }
@@ -446,7 +483,9 @@ export class SharedDocument {
   }
 
   #tell(): void {
-    for (const settle of this.#waits) if (settle()) this.#waits.delete(settle)
+    for (const replacement of this.#replacements.splice(0)) this.replacedListeners.emit(replacement)
+    this.#waits.look()
+    this.#toldRefusals = this.#peer.refusals.length
     const { status } = this
     if (equalStatus(status, this.#told)) return
     this.#told = status
@@ -454,42 +493,6 @@ export class SharedDocument {
   }
 
   #statusNow(): DocumentStatus {
-    const { state, pending, access, edits, kept, saved } = this.#peer
-    return Object.freeze({
-      connection: this.#connectionStatus(),
-      synced: state.at === 'live',
-      pending,
-      saved: pending === 0,
-      unkept: edits - Math.max(kept, saved),
-      storage: this.#storage?.status ?? 'none',
-      access,
-      error: state.at === 'refused' ? Object.freeze({ code: state.code, reason: state.reason }) : null,
-    })
+    return statusOf(this.#peer, this.#host.state, this.#storage?.status ?? 'none')
   }
-
-  #connectionStatus(): DocumentStatus['connection'] {
-    const { at } = this.#peer.state
-    if (at === 'refused' || at === 'closed') return at
-    if (at === 'syncing' || at === 'live') return 'online'
-    // connected, but this document's session is still to be opened
-    return this.#host.state === 'online' ? 'connecting' : this.#host.state
-  }
-}
-
-// no client sections, no delete set
-const emptyUpdate = new Uint8Array(2)
-
-/**
- * A transaction that applied a remote update may carry local changes too: those of `beforeTransaction` listeners.
- * @param clientID the client id before the transaction: Yjs takes another one where it grew remotely
- */
-function hasOwnChanges(transaction: Y.Transaction, clientID: number): boolean {
-  return transaction.local || transaction.beforeState.get(clientID) !== transaction.afterState.get(clientID)
-}
-
-/** An error with the relay's own words, which bring the advice of the code along. */
-function refusal({ code, reason }: { readonly code: ErrorCode; readonly reason: string }): SynclineError {
-  const error = new SynclineError(code)
-  if (reason !== '') error.message = reason
-  return error
 }

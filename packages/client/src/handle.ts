@@ -3,18 +3,17 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { SharedDocument } from './document.js'
 import { Listeners } from './listeners.js'
-import type { DocumentHandle, DocumentStatus } from './types.js'
+import type { DocumentHandle, DocumentStatus, RefusedEdit, Replacement } from './types.js'
 
 /** One `open` of a document: a view of the {@link SharedDocument} that can be closed by itself. */
 export class Handle implements DocumentHandle {
   readonly name: string
-  readonly doc: Y.Doc
-  readonly awareness: Awareness
   readonly loaded: Promise<void>
   readonly synced: Promise<void>
   readonly #document: SharedDocument
   readonly #release: () => Promise<void>
   readonly #listeners = new Listeners<DocumentStatus>()
+  readonly #replacedListeners = new Listeners<Replacement>()
   readonly #stopListening: () => void
   #closing: Promise<void> | null = null
   /** what the status was in the end */
@@ -23,13 +22,25 @@ export class Handle implements DocumentHandle {
   /** @param release gives the handle back; resolves when what was to be sent has been */
   constructor(document: SharedDocument, release: () => Promise<void>) {
     this.name = document.name
-    this.doc = document.doc
-    this.awareness = document.awareness
     this.loaded = document.loaded
     this.synced = document.synced
     this.#document = document
     this.#release = release
-    this.#stopListening = document.statusListeners.add((status) => this.#listeners.emit(status))
+    const stops = [
+      document.statusListeners.add((status) => this.#listeners.emit(status)),
+      document.replacedListeners.add((replacement) => this.#replacedListeners.emit(replacement)),
+    ]
+    this.#stopListening = () => {
+      for (const stop of stops) stop()
+    }
+  }
+
+  get doc(): Y.Doc {
+    return this.#document.doc
+  }
+
+  get awareness(): Awareness {
+    return this.#document.awareness
   }
 
   get status(): DocumentStatus {
@@ -46,8 +57,22 @@ export class Handle implements DocumentHandle {
     return this.#last ? Promise.resolve() : this.#document.keptLocally()
   }
 
-  on(_event: 'status', listener: (status: DocumentStatus) => void): () => void {
-    return this.#listeners.add(listener)
+  get refused(): readonly RefusedEdit[] {
+    return this.#document.refused
+  }
+
+  dropRefused(): void {
+    this.#document.dropRefused()
+  }
+
+  on(event: 'replaced', listener: (replacement: Replacement) => void): () => void
+  on(event: 'status', listener: (status: DocumentStatus) => void): () => void
+  on(
+    ...[event, listener]:
+      | [event: 'replaced', listener: (replacement: Replacement) => void]
+      | [event: 'status', listener: (status: DocumentStatus) => void]
+  ): () => void {
+    return event === 'replaced' ? this.#replacedListeners.add(listener) : this.#listeners.add(listener)
   }
 
   close(): Promise<void> {

@@ -11,10 +11,12 @@ export {
   errorCodes,
   type LocalCopy,
   type LogPoint,
+  type RefusedRow,
   type RowId,
   SynclineError,
 } from '@syncline/protocol'
 export { connect } from './connect.js'
+export type { FirstContent } from './seed.js'
 export { memoryStore } from './store/memory.js'
 export type { DocumentStore, Store, StoreScope } from './store/types.js'
 export type { TabChannel, TabLockOptions, TabLocks, TabsPlatform } from './tabs/platform.js'
@@ -26,6 +28,8 @@ export type {
   DocumentHandle,
   DocumentStatus,
   OpenOptions,
+  RefusedEdit,
+  Replacement,
   StorageStatus,
   TokenSource,
   WebSocketLike,

@@ -33,7 +33,8 @@ export interface Greeting {
 export interface LinkEvents {
   /** the socket is open and `hello` goes first: sessions can be opened */
   opened(): void
-  welcomed(): void
+  /** @param updateBytesMax the largest update that the relay takes */
+  welcomed(updateBytesMax: number): void
   received(channel: Channel, reply: SessionReply): void
   /** what the relay sent on this channel cannot be read */
   faulted(channel: Channel, error: SynclineError): void
@@ -163,7 +164,7 @@ export class Link {
         return this.#deliver(message.channel, message.message)
       case 'welcome':
         this.#adopt(message.limits)
-        return this.#events.welcomed()
+        return this.#events.welcomed(message.limits.updateBytesMax)
       case 'ping':
         return this.send({ type: 'pong' })
       case 'pong':

@@ -40,6 +40,15 @@ export class Presence {
     return encodeAwarenessUpdate(this.awareness, [this.awareness.clientID])
   }
 
+  /** those of the others */
+  get others(): Uint8Array {
+    const { clientID, states } = this.awareness
+    return encodeAwarenessUpdate(
+      this.awareness,
+      [...states.keys()].filter((client) => client !== clientID),
+    )
+  }
+
   apply(update: Uint8Array): void {
     guarded(() => applyAwarenessUpdate(this.awareness, update, this))
   }

@@ -8,6 +8,7 @@ const calm: DocumentStatus = {
   pending: 0,
   saved: true,
   unkept: 0,
+  refused: 0,
   storage: 'ok',
   access: 'write',
   error: null,

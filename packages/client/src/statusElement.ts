@@ -30,16 +30,27 @@ const connecting: StatusWords = { state: 'connecting', text: 'Connecting…' }
  */
 export function describeStatus(status: DocumentStatus, patient: boolean): StatusWords {
   const { connection, pending } = status
+  if (status.error?.code === 'document_deleted') return deleted(status)
   if (connection === 'refused' || connection === 'closed') return stopped(pending)
   if (connection !== 'online' && !patient) return offline(status)
   if (pending > 0) return saving
-  return connection === 'online' && status.synced ? saved : connecting
+  if (connection !== 'online' || !status.synced) return connecting
+  return status.refused > 0 ? setAside(status.refused) : saved
 }
 
 function offline({ pending, unkept }: DocumentStatus): StatusWords {
   const place = unkept === 0 ? 'on this device' : 'in this tab'
   const text = pending === 0 ? 'Offline: no unsaved changes' : `Offline: ${changes(pending)} kept ${place}`
   return { state: 'offline', text }
+}
+
+function setAside(refused: number): StatusWords {
+  return { state: 'saved', text: `Saved, but for ${changes(refused)} that the relay refused` }
+}
+
+function deleted({ unkept }: DocumentStatus): StatusWords {
+  const place = unkept === 0 ? 'kept on this device' : 'open in this tab only'
+  return { state: 'refused', text: `Deleted elsewhere: ${place}` }
 }
 
 function stopped(pending: number): StatusWords {

@@ -137,7 +137,7 @@ describe('a token', () => {
 })
 
 describe('an access that changes', () => {
-  it('is told; edits wait while it is read, and the difference is sent when it is write again', async () => {
+  it('is told; what is typed while it is read is set aside, and writing goes on when it may be written again', async () => {
     const { socket, connection } = world()
     const handle = connection.open('a')
     await socket.welcome()
@@ -149,13 +149,53 @@ describe('an access that changes', () => {
     const sent = socket.requests('update').length
     handle.doc.getText().insert(0, 'x')
     await turn()
-    expect([socket.requests('update').length, handle.status.pending]).toEqual([sent, 1])
+    // it has left the outbox, and the replica is made anew without it
+    expect(socket.requests('update').length).toBe(sent)
+    expect(handle.status).toMatchObject({ pending: 0, refused: 1 })
+    expect(handle.refused).toMatchObject([{ code: 'read_only', changes: 1 }])
+    const replaced = new Promise((resolve) => handle.on('replaced', resolve))
+    await socket.syncs('a')
+    expect(await replaced).toMatchObject({ refused: [{ code: 'read_only' }] })
+    expect(handle.doc.getText().toString()).toBe('')
+    handle.doc.getText().insert(0, 'y')
+    await turn()
+    expect(handle.status).toMatchObject({ access: 'write', pending: 1, refused: 1 })
+    await socket.acknowledges('a')
+    expect(handle.status).toMatchObject({ access: 'write', saved: true, refused: 1 })
+  })
+
+  it('that comes back before the edit of a reader was judged asks for it', async () => {
+    const { socket, connection } = world()
+    const handle = connection.open('a')
+    await socket.welcome()
+    await socket.syncs('a')
+    await socket.acknowledges('a')
+    const channel = socket.channelOf('a')
+    handle.doc.getText().insert(0, 'on its way ')
+    await turn()
+    await socket.says(onChannel(channel, { type: 'access', access: 'read' }))
+    handle.doc.getText().insert(0, 'x')
+    await turn()
+    expect(handle.status).toMatchObject({ pending: 2, refused: 0 })
+    const sent = socket.requests('update').length
     await socket.says(
       onChannel(channel, { type: 'access', access: 'write' }),
       onChannel(channel, { type: 'resync', seq: sent, stateVector: Uint8Array.of(0) }),
     )
     expect(socket.requests('update').at(-1)?.message).toMatchObject({ answer: true, seq: sent + 1 })
     await socket.acknowledges('a')
-    expect(handle.status).toMatchObject({ access: 'write', saved: true })
+    expect(handle.status).toMatchObject({ access: 'write', saved: true, refused: 0 })
+  })
+
+  it('to what the relay withholds for now leaves edits pending', async () => {
+    const { socket, connection } = world()
+    const handle = connection.open('a')
+    await socket.welcome()
+    await socket.syncs('a')
+    await socket.acknowledges('a')
+    await socket.says(onChannel(socket.channelOf('a'), { type: 'access', access: 'read', withheld: true }))
+    handle.doc.getText().insert(0, 'x')
+    await turn()
+    expect(handle.status).toMatchObject({ access: 'read', pending: 1, refused: 0 })
   })
 })

@@ -1,6 +1,7 @@
 import type { Access, ErrorCode } from '@syncline/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import type { FirstContent } from './seed.js'
 import type { Store } from './store/types.js'
 import type { TabsPlatform } from './tabs/platform.js'
 
@@ -92,19 +93,49 @@ export interface DocumentStatus {
    * some of them, such as one restored from a backup, is given them again
    */
   readonly pending: number
-  /** nothing is pending: everything typed here is on the relay's disk. True at once after each edit: never said early. */
+  /** nothing is pending: everything typed here is on the relay's disk, but for what is `refused`. True at once after each edit: never said early. */
   readonly saved: boolean
   /**
    * of the pending ones, those that are in memory alone: neither on the relay's disk nor in the local store. With the
    * page, they would be lost.
    */
   readonly unkept: number
+  /** local changes that were refused for good, and are kept aside: see {@link DocumentHandle.refused} */
+  readonly refused: number
   /** of the local copy of this document */
   readonly storage: StorageStatus
   /** what the relay lets this client do; `write` until it has spoken */
   readonly access: Access
-  /** why the relay ended the session for good, or null */
+  /**
+   * Why the relay ended the session for good, or null. `document_deleted` outlives the page where there is a local copy:
+   * that stays readable, and the document is not opened on the relay again before `connection.forget(name)`.
+   */
   readonly error: { readonly code: ErrorCode; readonly reason: string } | null
+}
+
+/** Local changes that the relay will never take, with what can't be there without them. */
+export interface RefusedEdit {
+  /** `read_only`, `update_too_large`, `document_too_large`, `malformed_update`, `seed_refused` */
+  readonly code: ErrorCode
+  readonly reason: string
+  /** when it was refused, in ms since 1970 */
+  readonly time: number
+  /** how many changes, counted in Yjs transactions */
+  readonly changes: number
+  /** the size of `update` */
+  readonly bytes: number
+  /** a Yjs update: applied to a copy of the document, it shows what was typed. It brings first content along. */
+  readonly update: Uint8Array
+}
+
+/** Another replica has taken the place of the one that an editor is bound to. */
+export interface Replacement {
+  /** the new one, without what was refused; `handle.doc` from now on */
+  readonly doc: Y.Doc
+  /** with the state that the old one had; `handle.awareness` from now on */
+  readonly awareness: Awareness
+  /** what was refused; none where it was nothing but first content */
+  readonly refused: readonly RefusedEdit[]
 }
 
 /** Options of `open`. */
@@ -114,9 +145,15 @@ export interface OpenOptions {
    * `open` of a name can give one.
    */
   readonly doc?: Y.Doc
+  /**
+   * First content for a document that is empty everywhere: an update, or a function that writes it into an empty Y.Doc
+   * and is deterministic. However many clients open the document at once, or offline, it is there once. Ignored where the
+   * document has content, here or on the relay.
+   */
+  readonly initial?: FirstContent
 }
 
-/** An open document. Handles of one name share `doc` and `awareness`. */
+/** An open document. Handles of one name share `doc` and `awareness`, which `replaced` can change. */
 export interface DocumentHandle {
   readonly name: string
   readonly doc: Y.Doc
@@ -135,7 +172,8 @@ export interface DocumentHandle {
   readonly synced: Promise<void>
   /**
    * Resolves when everything typed before the call is on the relay's disk, however long that takes. Rejects with a
-   * SynclineError when it cannot come any more: with the relay's code when it refuses, with `closed` after `close()`.
+   * SynclineError when it cannot come any more: with the relay's code when it refuses the document or some of that, with
+   * `closed` after `close()`.
    */
   saved(): Promise<void>
   /**
@@ -144,6 +182,18 @@ export interface DocumentHandle {
    * `store_unavailable` where there is none, with `closed` after `close()`.
    */
   keptLocally(): Promise<void>
+  /**
+   * What the relay refused for good, oldest first. It is no part of `doc`, is kept in the local copy, and never sent again.
+   * The same array until something changes.
+   */
+  readonly refused: readonly RefusedEdit[]
+  /** Lets go of what is `refused`. */
+  dropRefused(): void
+  /**
+   * Calls back when something was refused, or first content withdrawn: `doc` and `awareness` are others now. The old ones
+   * show what they showed and are left to the application; nothing of them is synced any more. Bind editors anew.
+   */
+  on(event: 'replaced', listener: (replacement: Replacement) => void): () => void
   /**
    * Calls back with each new status, once for all that happened in one turn of the event loop; the result stops it. A
    * listener that throws harms nobody else.
@@ -167,7 +217,7 @@ export interface Connection {
    * Opens a document, or shares the one that is open.
    *
    * @throws SynclineError `invalid_name`; `closed` after `close()`; `invalid_option` where the name is open with
-   * another `Y.Doc` than the one given
+   * another `Y.Doc` than the one given, or first content is not deterministic
    */
   open(name: string, options?: OpenOptions): DocumentHandle
   /** calls back with each new state; the result stops it */

@@ -16,6 +16,8 @@ export const errorCodes = {
   forbidden: 'This subject may not open the document. Ask whoever shares it for access.',
   revoked: 'The access of this subject was taken away. A token that was issued since may give it back.',
   authorization_unavailable: 'It cannot be told now who may do what here. Try again later.',
+  seed_refused:
+    'The document has content already, and not this first content. It was withdrawn; edits made on it are set aside.',
   read_only: 'The grant allows reading only. Ask for write access; the edit was not kept.',
   too_many_documents: 'The connection has as many documents open as the relay allows. Close some first.',
   too_many_connections: 'This address has as many connections as the relay allows. Close some, or connect again later.',

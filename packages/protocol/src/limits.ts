@@ -40,6 +40,8 @@ export interface Limits {
   readonly backlogBytesHigh: number
   /** times a session may be told to resync without a success between */
   readonly resyncsMax: number
+  /** updates of a session that may be rejected without one that is taken between */
+  readonly rejectionsMax: number
   /** how long changes of awareness gather before they are broadcast, where the last broadcast was that recent */
   readonly awarenessGatherMs: number
   /** the same in a room so large that its broadcasts would take more than `fanOutPercent` otherwise */
@@ -69,6 +71,7 @@ export const defaultLimits: Limits = Object.freeze({
   socketBytesHigh: 256 * KiB,
   backlogBytesHigh: 64 * MiB, // a second of a slow disk, and of a relay with 256 MiB of memory a quarter
   resyncsMax: 5,
+  rejectionsMax: 64, // finding one edit among 30,000 takes 15
   awarenessGatherMs: 20, // below what a person sees of a cursor
   awarenessGatherMsMax: 50, // 500 cursors are a crowd
   fanOutPercent: 8, // one person types fast and 200 read: they see it at once

@@ -18,6 +18,8 @@ export interface Counters {
   authFailures: number
   /** of these, for how much it was: over a rate, or more connections or sessions than there may be */
   rateLimited: number
+  /** updates that were rejected, while their sessions went on */
+  rejected: number
   /** times a connection was not read for a while, since too much waited for the disk */
   holds: number
   /** times a connection was not read for a while, since it sent more than it may in such a time */
@@ -44,6 +46,7 @@ export function newCounters(): Counters {
     resyncs: 0,
     digestMismatches: 0,
     refused: 0,
+    rejected: 0,
     refusedByCode: {},
     authFailures: 0,
     rateLimited: 0,

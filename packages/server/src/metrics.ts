@@ -28,6 +28,7 @@ const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]
   refused: ['refused', 'Sessions, connections and requests that were refused or ended for what they sent.'],
   authFailures: ['auth_failures', 'Of what was refused: no token that counts, or not granted.'],
   rateLimited: ['rate_limited', 'Of what was refused: over a rate, or more connections or sessions than there may be.'],
+  rejected: ['rejected', 'Updates that were rejected, while their sessions went on.'],
   throttles: ['throttles', 'Times a connection was not read for a while, since it sent more than it may.'],
   holds: ['holds', 'Times a connection was not read for a while, since too much waited for the disk.'],
   slowReaders: ['slow_readers', 'Connections closed since they did not take what was sent to them.'],

@@ -78,6 +78,7 @@ class SynclineCodec implements Codec {
       case 'awareness':
         return to.awareness(reply.update)
       case 'resync':
+      case 'rejected':
       case 'refused':
       case 'closed':
         return to.failed(JSON.stringify(reply))

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type CopyWrite, type LocalCopy, type RowId, SynclineError } from '@syncline/protocol'
+import { type CopyWrite, type LocalCopy, type RefusedRow, type RowId, SynclineError } from '@syncline/protocol'
 import { Database, done } from './database.js'
 import { type CopyState, copyOf, hasUnsaved, newState, scopeKey, stateAfter } from './state.js'
 import type { DocumentStore, Store, StoreScope } from './types.js'
@@ -19,6 +19,15 @@ export interface IndexedDbOptions {
 
 /** The key in `custom` of what y-indexeddb knows nothing of. */
 const stateKey = 'syncline'
+
+/** What the keys in `custom` of refused rows begin with: what is no part of the document must not be in `updates`. */
+const refusedKeys = 'syncline:refused:'
+
+/** A refused row, and whose it is. */
+interface StoredRefusal {
+  readonly scope: string
+  readonly row: RefusedRow
+}
 
 /** The key in a scope's own database: the document names of adopted databases. */
 const adoptedKey = 'adopted'
@@ -88,21 +97,27 @@ class IndexedDbDocument implements DocumentStore {
 
   async read(): Promise<LocalCopy> {
     await this.#prepare()
-    const { rows, state } = await this.#database.run('readonly', async ({ updates, custom }) => {
-      const [ids, values, state] = await Promise.all([
+    const { rows, state, refused } = await this.#database.run('readonly', async ({ updates, custom }) => {
+      const [ids, values, state, refused] = await Promise.all([
         done(updates.getAllKeys()),
         done(updates.getAll()),
         done<CopyState | undefined>(custom.get(stateKey)),
+        refusalsIn(custom),
       ])
       const rows = ids.map((id, index) => ({ id: Number(id), update: bytesOf(values[index]) }))
-      return { rows, state: ours(state, this.#scope) }
+      return { rows, state: ours(state, this.#scope), refused }
     })
     this.#copy = state?.id ?? null
-    return copyOf(state, rows)
+    const mine = refused.filter(({ scope }) => scope === scopeKey(this.#scope))
+    return copyOf(
+      state,
+      rows,
+      mine.map(({ row }) => row),
+    )
   }
 
   async write(write: CopyWrite): Promise<RowId[]> {
-    const durability = write.append.some((row) => !row.saved) ? 'strict' : 'relaxed'
+    const durability = write.append.some((row) => !row.saved) || write.refuse?.length ? 'strict' : 'relaxed'
     const { ids, state } = await this.#database.run(
       'readwrite',
       async ({ updates, custom }) => {
@@ -115,6 +130,9 @@ class IndexedDbDocument implements DocumentStore {
           write.remove.length > 0 ? await done(updates.getAllKeys(null, 1)) : [0]
         const state = stateAfter(before ?? newState(this.#scope), write, ids, Number(oldest))
         custom.put(state, stateKey)
+        for (const id of write.letGo ?? []) custom.delete(refusedKeys + id)
+        for (const row of write.refuse ?? [])
+          custom.put({ scope: scopeKey(this.#scope), row } satisfies StoredRefusal, refusedKeys + row.id)
         return { ids, state }
       },
       durability,
@@ -126,6 +144,13 @@ class IndexedDbDocument implements DocumentStore {
   close(): Promise<void> {
     return this.#database.close()
   }
+}
+
+/** There are hardly ever any: the keys are few, and each is asked for by itself. */
+async function refusalsIn(custom: IDBObjectStore): Promise<StoredRefusal[]> {
+  const keys = await done(custom.getAllKeys())
+  const refused = keys.filter((key) => typeof key === 'string' && key.startsWith(refusedKeys))
+  return Promise.all(refused.map((key) => done<StoredRefusal>(custom.get(key))))
 }
 
 /** The marks of another relay or identity say nothing to this one. */

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type CopyWrite, type LocalCopy, type RowId, SynclineError } from '@syncline/protocol'
+import { type CopyWrite, type LocalCopy, type RefusedRow, type RowId, SynclineError } from '@syncline/protocol'
 import { Level } from 'level'
 import { type CopyState, copyOf, hasUnsaved, newState, scopeKey, stateAfter } from './state.js'
 import type { DocumentStore, Store, StoreScope } from './types.js'
@@ -96,6 +96,7 @@ class LevelDbStore implements LevelStore {
     this.#removals.set(key, this.removalsOf(key) + 1)
     return this.run(async (database) => {
       await database.clear(rowsOf(key))
+      await database.clear(refusedOf(key))
       await database.batch([{ type: 'del', key: `s/${key}` }], { sync: true })
     })
   }
@@ -156,6 +157,7 @@ class LevelDocument implements DocumentStore {
       return copyOf(
         parse(head)?.state,
         entries.map(([key, update]) => ({ id: idIn(key), update: new Uint8Array(update) })),
+        (await database.values(refusedOf(this.#key)).all()).map(refusedFrom),
       )
     })
   }
@@ -174,7 +176,9 @@ class LevelDocument implements DocumentStore {
       for (const [index, { update }] of write.append.entries()) batch.put(this.#rowKey(ids[index]!), update)
       for (const id of write.remove) batch.del(this.#rowKey(id))
       batch.put(`s/${this.#key}`, new TextEncoder().encode(JSON.stringify(head)))
-      await batch.write({ sync: write.append.some((row) => !row.saved) })
+      for (const id of write.letGo ?? []) batch.del(`f/${this.#key}/${id}`)
+      for (const row of write.refuse ?? []) batch.put(`f/${this.#key}/${row.id}`, bytesOfRefused(row))
+      await batch.write({ sync: write.append.some((row) => !row.saved) || (write.refuse ?? []).length > 0 })
       return ids
     })
   }
@@ -194,6 +198,27 @@ class LevelDocument implements DocumentStore {
 
 function rowsOf(key: string) {
   return below(`r/${key}/`)
+}
+
+function refusedOf(key: string) {
+  return below(`f/${key}/`)
+}
+
+/** A line of JSON, then the update. */
+function bytesOfRefused({ update, ...row }: RefusedRow): Uint8Array {
+  const head = new TextEncoder().encode(`${JSON.stringify(row)}\n`)
+  const bytes = new Uint8Array(head.length + update.length)
+  bytes.set(head)
+  bytes.set(update, head.length)
+  return bytes
+}
+
+function refusedFrom(bytes: Uint8Array): RefusedRow {
+  const end = bytes.indexOf(10)
+  return {
+    ...JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))),
+    update: new Uint8Array(bytes.subarray(end + 1)),
+  }
 }
 
 /** All keys with a prefix: they have no character above `~`. */

@@ -1,10 +1,11 @@
-import { type CopyWrite, type LocalCopy, type RowId, SynclineError } from '@syncline/protocol'
+import { type CopyWrite, type LocalCopy, type RefusedRow, type RowId, SynclineError } from '@syncline/protocol'
 import { type CopyState, copyOf, hasUnsaved, newState, scopeKey, stateAfter } from './state.js'
 import type { DocumentStore, Store, StoreScope } from './types.js'
 
 /** A copy in memory. */
 interface Copy {
   readonly rows: Map<RowId, Uint8Array>
+  readonly refused: Map<string, RefusedRow>
   state: CopyState | undefined
   nextId: RowId
   erased: boolean
@@ -46,7 +47,7 @@ class MemoryStore implements Store {
   }
 
   #copy(key: string): Copy {
-    const copy = this.#copies.get(key) ?? { rows: new Map(), state: undefined, nextId: 1, erased: false }
+    const copy = this.#copies.get(key) ?? newCopy()
     this.#copies.set(key, copy)
     return copy
   }
@@ -74,6 +75,7 @@ class MemoryDocument implements DocumentStore {
     return copyOf(
       this.#copy.state,
       Array.from(this.#copy.rows, ([id, update]) => ({ id, update })),
+      [...this.#copy.refused.values()],
     )
   }
 
@@ -86,12 +88,18 @@ class MemoryDocument implements DocumentStore {
       return copy.nextId++
     })
     for (const id of write.remove) copy.rows.delete(id)
+    for (const id of write.letGo ?? []) copy.refused.delete(id)
+    for (const row of write.refuse ?? []) copy.refused.set(row.id, row)
     const [oldest = copy.nextId] = copy.rows.keys()
     copy.state = stateAfter(copy.state ?? newState(this.#scope), write, ids, oldest)
     return ids
   }
 
   async close(): Promise<void> {}
+}
+
+function newCopy(): Copy {
+  return { rows: new Map(), refused: new Map(), state: undefined, nextId: 1, erased: false }
 }
 
 function keyOf(scope: StoreScope, name: string): string {

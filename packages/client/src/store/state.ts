@@ -1,4 +1,4 @@
-import type { CopyRow, CopyWrite, LocalCopy, LogPoint, RowId } from '@syncline/protocol'
+import type { CopyRow, CopyWrite, LocalCopy, LogPoint, RefusedRow, RowId } from '@syncline/protocol'
 import type { StoreScope } from './types.js'
 
 /** What an adapter keeps beside the rows of a copy. Plain data: it survives structured cloning and JSON. */
@@ -13,6 +13,8 @@ export interface CopyState {
   readonly saved: readonly number[]
   /** how many changes a row that is not saved stands for, where it is not one */
   readonly changes: Readonly<Record<RowId, number>>
+  /** the document was deleted on the relay; absent where it was not */
+  readonly deleted?: true
 }
 
 export function scopeKey({ identity, relay }: StoreScope): string {
@@ -25,18 +27,24 @@ export function newState(scope: StoreScope): CopyState {
   return { id, scope: scopeKey(scope), epoch: null, resume: null, saved: [], changes: {} }
 }
 
-export function copyOf(state: CopyState | undefined, rows: readonly Pick<CopyRow, 'id' | 'update'>[]): LocalCopy {
+export function copyOf(
+  state: CopyState | undefined,
+  rows: readonly Pick<CopyRow, 'id' | 'update'>[],
+  refused: readonly RefusedRow[],
+): LocalCopy {
   const { epoch = null, resume = null, saved = [], changes = {} } = state ?? {}
   return {
     epoch,
     resume,
     rows: rows.map(({ id, update }) => ({ id, update, changes: changes[id] ?? 1, saved: has(saved, id) })),
+    refused: [...refused].sort((a, b) => a.time - b.time),
+    deleted: state?.deleted === true,
   }
 }
 
-/** True where any of these rows is not saved. */
+/** True where any of these rows is not saved, and might be. */
 export function hasUnsaved(state: CopyState | undefined, rows: readonly RowId[]): boolean {
-  return rows.some((id) => !has(state?.saved ?? [], id))
+  return !state?.deleted && rows.some((id) => !has(state?.saved ?? [], id))
 }
 
 /**
@@ -48,7 +56,8 @@ export function hasUnsaved(state: CopyState | undefined, rows: readonly RowId[])
 export function stateAfter(state: CopyState, write: CopyWrite, ids: readonly RowId[], oldest: RowId): CopyState {
   const { id, scope } = state
   const epoch = write.epoch ?? state.epoch
-  const before = epoch === state.epoch ? state : { resume: null, saved: [] }
+  const same = epoch === state.epoch ? state : { resume: null, saved: [] }
+  const before = write.restart ? { resume: null, saved: same.saved } : same
   const saved = [...write.saved, ...ids.filter((_, index) => write.append[index]!.saved)]
   const changes = { ...state.changes }
   for (const row of [...saved, ...write.remove]) delete changes[row]
@@ -61,6 +70,7 @@ export function stateAfter(state: CopyState, write: CopyWrite, ids: readonly Row
     resume: later(before.resume, write.resume),
     saved: withoutBelow(saved.reduce(withId, before.saved), oldest),
     changes,
+    ...(state.deleted || write.deleted ? { deleted: true } : {}),
   }
 }
 

@@ -1,4 +1,4 @@
-import { mergeUpdates } from '@syncline/protocol'
+import { mergeUpdates, type RefusedNews } from '@syncline/protocol'
 
 /** How far the edits of a tab are, counted as its Peer does. */
 export interface Progress {
@@ -21,6 +21,8 @@ export type SiblingMessage =
   | { readonly type: 'edit'; readonly update: Uint8Array; readonly progress: Progress }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'presence'; readonly presence: Presence }
+  /** what it holds is not to be handed to this tab, and goes in the others too */
+  | { readonly type: 'refused'; readonly news: RefusedNews }
   | { readonly type: 'left' }
 
 /** A tab's own awareness: y-protocols awareness update bytes, of this client id alone. */
@@ -32,11 +34,14 @@ export interface Presence {
 /** The document of this tab. */
 export interface SiblingHost {
   stateVector(): Uint8Array
-  difference(stateVector: Uint8Array): Uint8Array
-  /** into the document, as an edit of somebody else */
+  /** without what was refused here */
+  difference(stateVector: Uint8Array): Uint8Array | null
+  /** into the document, as an edit of somebody else, but for what was refused here */
   apply(update: Uint8Array): void
   /** becomes an edit of this tab: what its own tab can't keep and send any more, or has not kept yet */
   adopt(update: Uint8Array): void
+  /** another tab has set aside what this one may show */
+  refused(news: RefusedNews): void
   progress(): Progress
   presence(): Presence | null
   applyPresence(presence: Presence): void
@@ -128,7 +133,7 @@ export class Siblings {
     const updates = [...this.#others.values()].flatMap(({ unsettled }) => unsettled.map(({ update }) => update))
     if (updates.length === 0) return
     for (const other of this.#others.values()) other.unsettled = []
-    this.#host.adopt(mergeUpdates(updates))
+    for (const update of joined(updates)) this.#host.adopt(update)
   }
 
   /** An edit of this tab. */
@@ -136,8 +141,13 @@ export class Siblings {
     // whoever comes later asks
     if (this.#isOver || (this.#hasAsked && this.#others.size === 0)) return
     this.#edits.push(update)
-    if (this.#edits.length > unsettledMax) this.#edits = [mergeUpdates(this.#edits)]
+    if (this.#edits.length > unsettledMax) this.#edits = joined(this.#edits)
     this.#postLater()
+  }
+
+  /** Something of this tab was set aside. It is told before any edit that it may be in. */
+  refused(news: RefusedNews): void {
+    this.#tellAll({ type: 'refused', news })
   }
 
   /** Something has changed. */
@@ -148,6 +158,8 @@ export class Siblings {
   /** The awareness of this tab changed. */
   present(presence: Presence): void {
     if (this.#others.size === 0) return
+    // a cursor that is gone, and the one after it
+    if (this.#presence && this.#presence.client !== presence.client) this.#flush()
     this.#presence = presence
     this.#postLater()
   }
@@ -172,6 +184,8 @@ export class Siblings {
         return this.#settle(other, message.progress)
       case 'presence':
         return this.#see(other, message.presence)
+      case 'refused':
+        return this.#host.refused(message.news)
     }
   }
 
@@ -220,8 +234,8 @@ export class Siblings {
       this.#host.apply(update)
       other.unsettled.push({ update, edits: progress.edits })
       if (other.unsettled.length > unsettledMax) {
-        const joined = mergeUpdates(other.unsettled.map((each) => each.update))
-        other.unsettled = [{ update: joined, edits: progress.edits }]
+        const updates = joined(other.unsettled.map((each) => each.update))
+        other.unsettled = updates.map((each) => ({ update: each, edits: progress.edits }))
       }
     }
     this.#settle(other, progress)
@@ -241,7 +255,7 @@ export class Siblings {
     const other = this.#others.get(id)
     if (!other) return
     this.#others.delete(id)
-    if (other.unsettled.length > 0) this.#host.adopt(mergeUpdates(other.unsettled.map(({ update }) => update)))
+    for (const update of joined(other.unsettled.map((each) => each.update))) this.#host.adopt(update)
     this.#host.removePresence([...other.clients])
   }
 
@@ -257,10 +271,9 @@ export class Siblings {
     if (!this.#hasAsked) return
     const progress = this.#host.progress()
     if (this.#edits.length > 0) {
-      const update = mergeUpdates(this.#edits)
-      this.#edits = []
       this.#told = progress
-      this.#tellAll({ type: 'edit', update, progress })
+      for (const update of joined(this.#edits)) this.#tellAll({ type: 'edit', update, progress })
+      this.#edits = []
     } else if (progress.settled !== this.#told.settled || progress.saved !== this.#told.saved) {
       this.#told = progress
       this.#tellAll({ type: 'progress', progress })
@@ -272,5 +285,15 @@ export class Siblings {
 
   #tellAll(message: SiblingMessage): void {
     if (this.#isJoined && !this.#isOver) this.#post(message, this.#id)
+  }
+}
+
+/** Updates as one, but for those that no relay takes: they would take the others along. */
+function joined(updates: readonly Uint8Array[]): Uint8Array[] {
+  if (updates.length === 0) return []
+  try {
+    return [mergeUpdates(updates)]
+  } catch {
+    return [...updates]
   }
 }

@@ -17,6 +17,7 @@ import {
   readFlags,
   readHead,
   readPoint,
+  readReason,
   readRest,
   readUint32,
 } from './wire.js'
@@ -31,8 +32,6 @@ export type Read<Message> =
 
 /** How much a reader takes. */
 export interface ReaderLimits {
-  /** largest update that is not the answer to a request for a full difference */
-  readonly updateBytesMax: number
   /** largest message at all, and bytes of unfinished parts on one connection */
   readonly documentBytesMax: number
   /** largest token */
@@ -53,7 +52,7 @@ export class ClientMessageReader {
     this.#frames = new FrameReader<ClientMessage>(
       limits,
       (body) => decodeConnectionRequest(body, limits),
-      (channel, body) => ({ type: 'session', channel, message: decodeRequest(body, limits) }),
+      (channel, body) => ({ type: 'session', channel, message: decodeRequest(body) }),
     )
   }
 
@@ -250,7 +249,7 @@ function readToken(decoder: decoding.Decoder, { tokenBytesMax }: ReaderLimits): 
   return token
 }
 
-function decodeRequest(body: Uint8Array, limits: ReaderLimits): SessionRequest {
+function decodeRequest(body: Uint8Array): SessionRequest {
   return whole(body, (decoder, type) => {
     switch (type) {
       case messageTypes.open: {
@@ -260,13 +259,10 @@ function decodeRequest(body: Uint8Array, limits: ReaderLimits): SessionRequest {
         return { type: 'open', name, resume, stateVector: readRest(decoder) }
       }
       case messageTypes.update: {
-        const answer = readFlags(decoder, 1) === 1
+        const flags = readFlags(decoder, 3)
         const seq = readVarUint(decoder)
-        const update = readRest(decoder)
-        if (!answer && update.length > limits.updateBytesMax) {
-          throw new SynclineError('update_too_large', `The update has ${update.length} bytes`)
-        }
-        return { type: 'update', seq, answer, update }
+        const request = { type: 'update', seq, answer: (flags & 1) !== 0, update: readRest(decoder) } as const
+        return flags & 2 ? { ...request, seed: true } : request
       }
       case messageTypes.exchange:
         return { type: 'exchange', stateVector: readRest(decoder) }
@@ -286,10 +282,11 @@ function decodeReply(body: Uint8Array): SessionReply {
   return whole(body, (decoder, type) => {
     switch (type) {
       case messageTypes.opened: {
-        const flags = readFlags(decoder, 3)
+        const flags = readFlags(decoder, 7)
         const point = readPoint(decoder)
         const stateVector = flags & 1 ? readRest(decoder) : null
-        return { type: 'opened', point, stateVector, access: flags & 2 ? 'write' : 'read' }
+        const opened = { type: 'opened', point, stateVector, access: flags & 2 ? 'write' : 'read' } as const
+        return flags & 4 ? { ...opened, withheld: true } : opened
       }
       case messageTypes.update:
         return { type: 'update', ...readHead(decoder), update: readRest(decoder) }
@@ -302,12 +299,19 @@ function decodeReply(body: Uint8Array): SessionReply {
         return { type: 'ack', seq: readVarUint(decoder), ...readHead(decoder) }
       case messageTypes.resync:
         return { type: 'resync', seq: readVarUint(decoder), stateVector: readRest(decoder) }
+      case messageTypes.rejected: {
+        const seq = readVarUint(decoder)
+        return { type: 'rejected', seq, ...readReason(decoder) }
+      }
       case messageTypes.digest:
         return { type: 'digest' }
       case messageTypes.awareness:
         return { type: 'awareness', update: readRest(decoder) }
-      case messageTypes.access:
-        return { type: 'access', access: readFlags(decoder, 1) === 1 ? 'write' : 'read' }
+      case messageTypes.access: {
+        const flags = readFlags(decoder, 3)
+        const access = { type: 'access', access: flags & 1 ? 'write' : 'read' } as const
+        return flags & 2 ? { ...access, withheld: true } : access
+      }
       case messageTypes.refused:
         return { type: 'refused', ...readEnding(decoder) }
       case messageTypes.closed:

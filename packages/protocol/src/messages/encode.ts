@@ -86,7 +86,7 @@ function encodeRequest(request: SessionRequest): Uint8Array {
       break
     case 'update':
       encoding.writeUint8(encoder, messageTypes.update)
-      encoding.writeUint8(encoder, request.answer ? 1 : 0)
+      encoding.writeUint8(encoder, (request.answer ? 1 : 0) | (request.seed ? 2 : 0))
       encoding.writeVarUint(encoder, request.seq)
       encoding.writeUint8Array(encoder, request.update)
       break
@@ -117,7 +117,10 @@ function encodeReply(reply: SessionReply): Uint8Array {
   encoding.writeUint8(encoder, messageTypes[reply.type])
   switch (reply.type) {
     case 'opened':
-      encoding.writeUint8(encoder, (reply.stateVector ? 1 : 0) | (reply.access === 'write' ? 2 : 0))
+      encoding.writeUint8(
+        encoder,
+        (reply.stateVector ? 1 : 0) | (reply.access === 'write' ? 2 : 0) | (reply.withheld ? 4 : 0),
+      )
       writePoint(encoder, reply.point)
       if (reply.stateVector) encoding.writeUint8Array(encoder, reply.stateVector)
       break
@@ -138,13 +141,18 @@ function encodeReply(reply: SessionReply): Uint8Array {
       encoding.writeVarUint(encoder, reply.seq)
       encoding.writeUint8Array(encoder, reply.stateVector)
       break
+    case 'rejected':
+      encoding.writeVarUint(encoder, reply.seq)
+      encoding.writeVarString(encoder, reply.code)
+      encoding.writeVarString(encoder, reply.reason)
+      break
     case 'digest':
       break
     case 'awareness':
       encoding.writeUint8Array(encoder, reply.update)
       break
     case 'access':
-      encoding.writeUint8(encoder, reply.access === 'write' ? 1 : 0)
+      encoding.writeUint8(encoder, (reply.access === 'write' ? 1 : 0) | (reply.withheld ? 2 : 0))
       break
     case 'refused':
     case 'closed':

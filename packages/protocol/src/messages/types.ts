@@ -15,9 +15,16 @@ export type SessionRequest =
   | { readonly type: 'open'; readonly name: string; readonly resume: LogPoint | null; readonly stateVector: Uint8Array }
   /**
    * Edits. `seq` is 1, 2, 3, … within the session. `answer` marks the full difference that an `opened`
-   * with a state vector or a `resync` asked for.
+   * with a state vector or a `resync` asked for, and what comes first after a `rejected`. `seed` marks first content,
+   * which is taken into an empty log alone.
    */
-  | { readonly type: 'update'; readonly seq: number; readonly answer: boolean; readonly update: Uint8Array }
+  | {
+      readonly type: 'update'
+      readonly seq: number
+      readonly answer: boolean
+      readonly seed?: boolean
+      readonly update: Uint8Array
+    }
   /** What the client has, where its resume point was not confirmed: the relay sends what it lacks. */
   | { readonly type: 'exchange'; readonly stateVector: Uint8Array }
   /** Idle and synced: are we equal? `vectorHash` is `hashStateVector`. */
@@ -31,13 +38,14 @@ export type SessionReply =
   /**
    * The relay speaks first. `stateVector` is null where `resume` was confirmed: then the pending edits alone are
    * wanted. Otherwise the client answers with its full difference (`update` with `answer`), and with `exchange`
-   * where it had offered a resume point.
+   * where it had offered a resume point. `withheld`: the grant allows writing, but the relay takes no edits for now.
    */
   | {
       readonly type: 'opened'
       readonly point: LogPoint
       readonly stateVector: Uint8Array | null
       readonly access: Access
+      readonly withheld?: boolean
     }
   /** Edits of others (its own may be among them). `position` and `chain` are the log's after them. */
   | { readonly type: 'update'; readonly position: number; readonly chain: number; readonly update: Uint8Array }
@@ -50,15 +58,20 @@ export type SessionReply =
   | { readonly type: 'ack'; readonly seq: number; readonly position: number; readonly chain: number }
   /** Something that update `seq` refers to is missing here: send the full difference against `stateVector`, marked `answer`. */
   | { readonly type: 'resync'; readonly seq: number; readonly stateVector: Uint8Array }
+  /**
+   * Update `seq` was not kept and never will be, whoever sends it again. What follows it is discarded, up to an update
+   * marked `answer`.
+   */
+  | { readonly type: 'rejected'; readonly seq: number; readonly code: ErrorCode; readonly reason: string }
   /** The digest was equal. An unequal one is answered with `resync`. */
   | { readonly type: 'digest' }
   /** y-protocols awareness update bytes. */
   | { readonly type: 'awareness'; readonly update: Uint8Array }
   /**
    * The session may do something else from here on. Where it may write now, a `resync` follows: what it kept to itself
-   * meanwhile is wanted.
+   * meanwhile is wanted. `withheld` as in `opened`.
    */
-  | { readonly type: 'access'; readonly access: Access }
+  | { readonly type: 'access'; readonly access: Access; readonly withheld?: boolean }
   /** The document was not opened. */
   | Ending<'refused'>
   /** The session has ended. */

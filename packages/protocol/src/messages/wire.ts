@@ -26,6 +26,7 @@ export const messageTypes = {
   close: 26,
   closed: 27,
   access: 28,
+  rejected: 29,
   part: 32,
   lastPart: 33,
 } as const
@@ -94,12 +95,16 @@ export function writeEnding(
 
 export function readEnding(decoder: decoding.Decoder) {
   const flags = readFlags(decoder, endingFlags.retry | endingFlags.retryMs)
-  const wait = (flags & endingFlags.retryMs) === 0 ? {} : { retryMs: decoding.readVarUint(decoder) }
+  const wait = (flags & endingFlags.retryMs) === 0 ? {} : { retryMs: readVarUint(decoder) }
   const retry = (flags & endingFlags.retry) !== 0
+  return { ...readReason(decoder), retry, ...wait }
+}
+
+export function readReason(decoder: decoding.Decoder) {
   const code = decoding.readVarString(decoder)
   const reason = decoding.readVarString(decoder)
   // a newer relay may have codes that this client does not know: the reason still tells
-  return { code: isErrorCode(code) ? code : ('internal' as const), reason, retry, ...wait }
+  return { code: isErrorCode(code) ? code : ('internal' as const), reason }
 }
 
 function writeEpoch(encoder: encoding.Encoder, epoch: string): void {

@@ -7,7 +7,7 @@ import type { PeerInput } from './types.js'
 
 const epoch = '00000000000000aa'
 const point = (position: number, of = epoch) => ({ epoch: of, position, chain: position })
-const nothing: LocalCopy = { epoch: null, resume: null, rows: [] }
+const nothing: LocalCopy = { epoch: null, resume: null, rows: [], refused: [], deleted: false }
 
 function updateBy(text: string): Uint8Array {
   const doc = new Y.Doc()
@@ -94,13 +94,19 @@ describe('before the local copy was read', () => {
     tab.step({ type: 'connected' })
     expect(tab.said()).toEqual([])
     expect(tab.peer.state).toEqual({ at: 'loading', connected: true })
-    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)] })
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)], refused: [], deleted: false })
     expect(tab.sent).toMatchObject([{ type: 'open', resume: point(7) }])
   })
 
   test('edits are kept, and what was pending before comes to the relay with them', () => {
     tab.type('early')
-    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true), row(2, 'pending', false, 12)] })
+    tab.load({
+      epoch,
+      resume: point(7),
+      rows: [row(1, 'here', true), row(2, 'pending', false, 12)],
+      refused: [],
+      deleted: false,
+    })
     expect(tab.peer).toMatchObject({ edits: 13, kept: 0, pending: 13 })
     expect(tab.onlyWrite().append).toMatchObject([{ saved: false, changes: 1 }])
     const [id] = tab.written()
@@ -164,7 +170,7 @@ describe('writing', () => {
   })
 
   test('a copy that is lost gets everything that is here', () => {
-    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)] })
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)], refused: [], deleted: false })
     tab.type('typed ')
     tab.step({ type: 'writeFailed', lost: true })
     tab.load(nothing)
@@ -176,7 +182,7 @@ describe('writing', () => {
   })
 
   test('opening it again without a change writes nothing', () => {
-    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)] })
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)], refused: [], deleted: false })
     tab.open(7, null)
     tab.step({ type: 'disconnected' })
     tab.open(7, null)
@@ -186,7 +192,7 @@ describe('writing', () => {
 
 describe('another epoch', () => {
   test('makes no row count as saved, until the relay has the full difference', () => {
-    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)] })
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)], refused: [], deleted: false })
     const other = '00000000000000bb'
     tab.open(2, Uint8Array.of(0), other)
     expect(tab.writes.at(-1)).toMatchObject({ epoch: other, saved: [], resume: point(2, other) })
@@ -199,7 +205,13 @@ describe('another epoch', () => {
 describe('packing', () => {
   test('makes the state of the replica the one row, when all of it is saved', () => {
     tab = new Tab(1_000)
-    tab.load({ epoch, resume: point(7), rows: [1, 2, 3, 4, 5, 6, 7, 8].map((id) => row(id, `row ${id}`, true)) })
+    tab.load({
+      epoch,
+      resume: point(7),
+      rows: [1, 2, 3, 4, 5, 6, 7, 8].map((id) => row(id, `row ${id}`, true)),
+      refused: [],
+      deleted: false,
+    })
     const { append, remove } = tab.onlyWrite()
     expect(append).toMatchObject([{ saved: true }])
     expect(remove).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
@@ -208,7 +220,7 @@ describe('packing', () => {
 
   test('keeps edits that are not saved apart, counts them, and joins them too', () => {
     tab = new Tab(1_000)
-    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)] })
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)], refused: [], deleted: false })
     for (let i = 0; i < 8; i++) {
       tab.type('x')
       tab.written()

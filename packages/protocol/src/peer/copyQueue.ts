@@ -1,8 +1,8 @@
 import type { LogPoint } from '../log/port.js'
-import { decodeStateVector, emptyStateVector, encodeStateVector, mergeUpdates } from '../updates/index.js'
+import { decodeStateVector, emptyStateVector, encodeStateVector, mergeUpdates, partSeed } from '../updates/index.js'
 import { Scan } from '../updates/scan.js'
-import type { CopyWrite, LocalCopy, RowId } from './copy.js'
-import { type Acknowledged, type Edit, messageBytesMax, type Outbox } from './outbox.js'
+import type { CopyWrite, LocalCopy, RefusedRow, RowId } from './copy.js'
+import { type Acknowledged, type Edit, isReadable, type Outbox } from './outbox.js'
 import type { Replica } from './types.js'
 
 /** An update that becomes a row. */
@@ -27,9 +27,20 @@ interface Flight {
   readonly write: CopyWrite
   readonly items: readonly Item[]
   readonly pack: Pack | null
+  readonly notes: Notes
   /** with it, the first so many local changes are in the copy */
   readonly edits: number
 }
+
+/** What a write tells beside its rows. */
+interface Notes {
+  readonly refuse: readonly RefusedRow[]
+  readonly letGo: readonly string[]
+  readonly restart: boolean
+  readonly deleted: boolean
+}
+
+const noNotes: Notes = { refuse: [], letGo: [], restart: false, deleted: false }
 
 /** What a row costs beside its bytes, in the database and on loading. */
 const rowBytes = 256
@@ -66,6 +77,13 @@ export class CopyQueue {
   #resume: LogPoint | null = null
   /** the copy may lack something that the replica has */
   #incomplete = false
+  /** edits that were set aside, and whose rows are to go */
+  #aside: Edit[] = []
+  /** rows that are to go with those, and that a write has not removed yet */
+  readonly #drops = new Set<RowId>()
+  #notes: Notes = noNotes
+  /** what the replica was made anew from: all that the relay had, and edits */
+  #rebuilt: { readonly content: Uint8Array; readonly edits: readonly Edit[] } | null = null
   /** a pack that is made already */
   #pack: Pack | null = null
   #bytes = 0
@@ -86,6 +104,11 @@ export class CopyQueue {
   /** the copy is being read or written */
   get busy(): boolean {
     return this.#at === 'unread' || this.#at === 'writing' || this.#at === 'rereading'
+  }
+
+  /** the copy was read before, and is being read again */
+  get isReread(): boolean {
+    return this.#at === 'rereading'
   }
 
   /** The row is in the replica. */
@@ -111,7 +134,10 @@ export class CopyQueue {
   forgo(): void {
     this.#at = 'none'
     this.#isStale = false
-    this.#flight = this.#pack = this.#resume = null
+    this.#flight = this.#pack = this.#resume = this.#rebuilt = null
+    this.#aside = []
+    this.#drops.clear()
+    this.#notes = noNotes
     this.#waiting = []
     this.#rows.clear()
     this.#unmarked.clear()
@@ -128,7 +154,7 @@ export class CopyQueue {
       this.#addRow(id, update)
       if (saved) continue
       this.#unmarked.add(id)
-      outbox.add(update, changes, id)
+      addRowTo(outbox, update, changes, id)
     }
     this.#epoch = copy.epoch
     this.#resume = copy.resume
@@ -146,7 +172,7 @@ export class CopyQueue {
       this.#addRow(id, update)
       if (saved && current) continue
       this.#unmarked.add(id)
-      outbox.add(update, changes, id)
+      addRowTo(outbox, update, changes, id)
     }
     this.#resume = copy.resume
     if (this.#waiting.length === 0) this.#kept = outbox.edits
@@ -164,7 +190,7 @@ export class CopyQueue {
       this.#unmarked.add(id)
       const edit = mine.get(String(update))
       if (edit) edit.row = id
-      else outbox.add(update, changes, id)
+      else addRowTo(outbox, update, changes, id)
     }
     this.#epoch ??= copy.epoch
     this.#resume = copy.resume
@@ -213,27 +239,65 @@ export class CopyQueue {
     this.#incomplete = true
   }
 
-  /** What to write now, or null. `resume` is where the replica is. */
-  next(outbox: Outbox, replica: Replica, resume: LogPoint | null): CopyWrite | null {
+  /** These edits are no part of the document any more: their rows go, and are kept as `refused`. */
+  setAside(edits: ReadonlySet<Edit>, notes: Partial<Notes>): void {
+    if (this.#at === 'none') return
+    this.#aside.push(...edits)
+    this.#waiting = this.#waiting.filter((item) => !item.edits.some((edit) => edits.has(edit)))
+    this.note({ ...notes, restart: true })
+  }
+
+  /** Something to be written beside rows. */
+  note({ refuse = [], letGo = [], restart = false, deleted = false }: Partial<Notes>): void {
+    if (this.#at === 'none') return
+    this.#notes = {
+      refuse: [...this.#notes.refuse.filter(({ id }) => !letGo.includes(id)), ...refuse],
+      letGo: [...this.#notes.letGo, ...letGo],
+      restart: this.#notes.restart || restart,
+      deleted: this.#notes.deleted || deleted,
+    }
+  }
+
+  /** The replica was made anew: from this, which is all that the relay has, and from what is in the outbox. */
+  rebuild(content: Uint8Array | null, outbox: Outbox): void {
+    if (this.#at === 'none') return
+    this.#rebuilt = { content: content ?? new Uint8Array(2), edits: outbox.unsaved }
+    this.#waiting = this.#waiting.filter((item) => item.edits.some((edit) => !edit.saved))
+    this.#pack = null
+    this.#incomplete = false
+  }
+
+  /** What to write now, or null. `replica` is null while it has what was set aside; `resume` is where the replica is. */
+  next(outbox: Outbox, replica: Replica | null, resume: LogPoint | null): CopyWrite | null {
     if (this.#at !== 'ready') return null
-    const pack = this.#nextPack(outbox, replica)
+    this.#dropAside(outbox)
+    const pack = replica && this.#nextPack(outbox, replica)
     // what came from the relay may be on its way to the replica still
-    const waiting = pack?.whole ? this.#waiting.filter((item) => item.edits.length === 0) : this.#waiting
+    const gathered = pack?.whole ? this.#waiting.filter((item) => item.edits.length === 0) : this.#waiting
+    // a copy that lacks something gets all of it at once, or nothing but notes
+    const waits = this.#incomplete && pack === null
+    const waiting = waits ? [] : gathered
     const items = pack ? [pack.item, ...waiting] : waiting
-    const moved = resume !== null && !isSamePoint(resume, this.#resume)
-    if (items.length === 0 && this.#marks.size === 0 && !moved) return null
+    const moved = !waits && resume !== null && !isSamePoint(resume, this.#resume)
+    const notes = this.#notes
+    const idle = this.#drops.size === 0 && notes === noNotes
+    if (items.length === 0 && this.#marks.size === 0 && !moved && idle) return null
     const append = items.map((item) => ({ update: item.update, changes: changesOf(item), saved: isSaved(item) }))
     const claims = moved || this.#marks.size > 0 || append.some((row) => row.saved)
     const write: CopyWrite = {
       epoch: claims ? this.#epoch : null,
       append,
       saved: [...this.#marks],
-      remove: pack?.remove ?? [],
+      remove: [...this.#drops, ...(pack?.remove ?? [])],
       resume: moved ? resume : null,
+      ...(notes === noNotes ? {} : notes),
     }
-    this.#flight = { write, items, pack, edits: outbox.edits }
-    this.#waiting = []
+    this.#flight = { write, items, pack, notes, edits: waits ? this.#kept : outbox.edits }
+    if (!waits) this.#waiting = []
     this.#marks.clear()
+    this.#drops.clear()
+    this.#notes = noNotes
+    if (notes.restart) this.#resume = null
     if (pack?.whole) this.#incomplete = false
     this.#at = 'writing'
     return write
@@ -266,8 +330,14 @@ export class CopyQueue {
   /** The store could not write: what was to be written waits for {@link retry}. */
   failed(): void {
     if (this.#flight === null) return
-    const { write, items, pack } = this.#flight
-    this.#waiting = [...items.filter((item) => item !== pack?.item), ...this.#waiting]
+    const { write, items, pack, notes } = this.#flight
+    const aside = new Set(this.#aside)
+    const again = items.filter((item) => item !== pack?.item && !item.edits.some((edit) => aside.has(edit)))
+    this.#waiting = [...again, ...this.#waiting]
+    for (const id of write.remove) if (!pack?.remove.includes(id)) this.#drops.add(id)
+    const newer = this.#notes
+    this.#notes = notes
+    if (newer !== noNotes) this.note(newer)
     if (write.epoch === this.#epoch) for (const id of write.saved) this.#mark(id)
     if (pack?.whole) this.#incomplete = true
     this.#flight = null
@@ -280,16 +350,41 @@ export class CopyQueue {
   }
 
   get #unwritten(): Item[] {
-    return [...(this.#flight?.items ?? []), ...this.#waiting]
+    const packed = this.#pack && this.#pack !== this.#flight?.pack ? [this.#pack.item] : []
+    return [...(this.#flight?.items ?? []), ...packed, ...this.#waiting]
   }
 
   get #isHeavy(): boolean {
     return this.#tail > Math.max(this.#packBytesMin, this.#bytes - this.#tail)
   }
 
+  /** The rows of what was set aside go; edits that share them get rows of their own. */
+  #dropAside(outbox: Outbox): void {
+    if (this.#aside.length === 0) return
+    for (const { row } of this.#aside) if (row !== null && this.#rows.has(row)) this.#drops.add(row)
+    // they hold all that there was
+    for (const row of this.#mixed) this.#drops.add(row)
+    this.#aside = []
+    for (const edit of outbox.unsaved) {
+      if (edit.row === null || !this.#drops.has(edit.row)) continue
+      edit.row = null
+      this.#waiting.push({ update: edit.update, edits: [edit], saved: false })
+    }
+  }
+
+  #packRebuilt(update: Uint8Array, edits: readonly Edit[]): Pack {
+    const beside = new Set(edits.map(({ row }) => row))
+    this.#rebuilt = null
+    const remove = [...this.#rows.keys()].filter((id) => !beside.has(id) && !this.#drops.has(id))
+    return { item: { update, edits: [], saved: true }, remove, whole: false }
+  }
+
   #nextPack(outbox: Outbox, replica: Replica): Pack | null {
+    if (this.#rebuilt) this.#pack = this.#packRebuilt(this.#rebuilt.content, this.#rebuilt.edits)
     if (this.#pack) return this.#pack
-    const saved = outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
+    const saved = outbox.seed === null && outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
+    // what others have typed may be refused: no row that is called saved holds it
+    if (replica.isAhead && !this.#incomplete) return null
     if (this.#incomplete || (this.#isHeavy && saved)) return this.#packAll(saved, outbox, replica)
     return this.#isHeavy ? this.#packEdits(outbox, replica) : null
   }
@@ -302,7 +397,12 @@ export class CopyQueue {
   /** Edits that are not saved as one row: a day's typing without a network. Large ones are left, or no relay would take them. */
   #packEdits(outbox: Outbox, replica: Replica): Pack | null {
     const edits = outbox.unsaved.filter(
-      ({ row, update }) => row !== null && !this.#mixed.has(row) && update.length < messageBytesMax / 2,
+      (edit) =>
+        edit.row !== null &&
+        !edit.seed &&
+        !this.#mixed.has(edit.row) &&
+        edit.update.length < outbox.packedBytesMax &&
+        isReadable(edit),
     )
     const remove = [...new Set(edits.map((edit) => edit.row!))]
     const bytes = edits.reduce((sum, { update }) => sum + update.length, 0)
@@ -331,6 +431,13 @@ export class CopyQueue {
     this.#unmarked.delete(id)
     this.#marks.delete(id)
   }
+}
+
+/** First content that was not answered yet is told by its client ids, whatever it was packed with. */
+function addRowTo(outbox: Outbox, update: Uint8Array, changes: number, row: RowId): void {
+  const parts = isReadable({ update }) ? partSeed(update) : null
+  if (parts) outbox.addSeed(parts.seed, row)
+  if (parts?.rest !== null) outbox.add(parts?.rest ?? update, changes, row)
 }
 
 /** The saved rows as one, while edits that are not must stay out of it. */

@@ -1,11 +1,17 @@
+import { type ErrorCode, errorCodes } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import type { Access, SessionReply } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
 import { emptyStateVector, hashStateVector } from '../updates/index.js'
-import type { LocalCopy, RowId } from './copy.js'
+import type { LocalCopy, RefusedRow, RowId } from './copy.js'
 import { CopyQueue, packBytesMin } from './copyQueue.js'
-import { Outbox } from './outbox.js'
-import type { PeerEffect, PeerInput, PeerState, PeerView, Replica } from './types.js'
+import { type Edit, type Message, Outbox } from './outbox.js'
+import { Refusals } from './refusals.js'
+import type { PeerEffect, PeerInput, PeerState, PeerView, Refusal, Replica } from './types.js'
+import { furthest, isWithin } from './within.js'
+
+/** A position that no log confirms: its epoch alone is told. */
+const nowhere = { position: Number.MAX_SAFE_INTEGER, chain: 0 }
 
 type Reply<Type extends SessionReply['type']> = Extract<SessionReply, { type: Type }>
 
@@ -14,7 +20,7 @@ type Reply<Type extends SessionReply['type']> = Extract<SessionReply, { type: Ty
  *
  * Invariants: nothing is opened before the local copy has been read, and nothing is sent before the relay has spoken
  * (`opened`). An edit is pending until an ack covers it. The resume point never claims more than was applied here: it
- * moves only with messages that bring everything up to it.
+ * moves only with messages that bring everything up to it. What was refused is sent no more, and nothing that needs it.
  */
 export class Peer implements PeerView {
   readonly name: string
@@ -22,7 +28,20 @@ export class Peer implements PeerView {
   readonly #outbox = new Outbox()
   readonly #copy: CopyQueue
   #state: PeerState = { at: 'loading', connected: false }
-  #access: Access = 'write'
+  readonly #refusals: Refusals
+  /** `withheld`: the relay takes no edits for now, though access would allow them */
+  #grant: { readonly access: Access; readonly withheld?: boolean } = { access: 'write' }
+  /** first content that nobody has seen yet: it waits for the relay, or for word that there is none */
+  #seed: Uint8Array | null = null
+  /** what the relay said while it was not known what becomes of first content */
+  #held: SessionReply[] = []
+  /** what the relay had when this session began, where it told */
+  #relayVector: Uint8Array | null = null
+  /** the relay was told an epoch or a point, and waits for `exchange` where it does not confirm it */
+  #offered = false
+  /** this session was opened for another replica */
+  #isAnew = false
+  #now = 0
   #resume: LogPoint | null = null
   /** the epoch of this session; its positions count once it is synced */
   #epoch = ''
@@ -34,6 +53,10 @@ export class Peer implements PeerView {
     this.name = name
     this.#replica = replica
     this.#copy = new CopyQueue(packBytes)
+    this.#refusals = new Refusals(this.#outbox, this.#copy, {
+      told: (news) => this.#effects.push({ type: 'tellRefused', news }),
+      over: () => this.#beginAnew(),
+    })
   }
 
   get state(): PeerState {
@@ -41,7 +64,7 @@ export class Peer implements PeerView {
   }
 
   get access(): Access {
-    return this.#access
+    return this.#grant.access
   }
 
   get edits(): number {
@@ -53,7 +76,7 @@ export class Peer implements PeerView {
   }
 
   get pending(): number {
-    return this.edits - this.saved
+    return this.#outbox.pending
   }
 
   get resume(): LogPoint | null {
@@ -72,7 +95,21 @@ export class Peer implements PeerView {
     return this.#copy.knows(row)
   }
 
-  step(input: PeerInput): PeerEffect[] {
+  without(update: Uint8Array): Uint8Array | null {
+    return this.#refusals.without(update)
+  }
+
+  get refused(): readonly RefusedRow[] {
+    return this.#refusals.rows
+  }
+
+  get refusals(): readonly Refusal[] {
+    return this.#refusals.all
+  }
+
+  /** @param now ms since 1970, for what is refused in this step */
+  step(input: PeerInput, now = 0): PeerEffect[] {
+    this.#now = now
     this.#handle(input)
     // what was edited waits for the end of its turn
     if (input.type !== 'edited') this.#write()
@@ -97,19 +134,34 @@ export class Peer implements PeerView {
       case 'retryWrite':
         return this.#copy.retry()
       case 'connected':
-        return this.#connected()
+        if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }
+        else if (!this.#ended) this.#open()
+        return
       case 'disconnected':
         return this.#goOffline()
       case 'received':
         return this.#receive(input.reply)
-      case 'edited':
-        this.#copy.edited(this.#outbox.add(input.update, 1, null))
+      case 'limited':
+        return this.#outbox.limit(input.updateBytesMax)
+      case 'seed':
+        this.#seed = input.seed
+        return this.#plantWhereEmpty()
+      case 'alone':
+        if (this.#state.at === 'offline' && this.#seed !== null) this.#plant(this.#seed)
+        return
+      case 'dropRefused':
+        this.#refusals.drop()
         return this.#changed()
+      case 'refusedElsewhere':
+        this.#refusals.learn(input.news, this.#replica.stateVector(), this.#now)
+        return this.#changed()
+      case 'edited':
+        return this.#edited(input.update)
       case 'flushed':
         return this.#flush()
       case 'awareness':
-        if (this.#inSession) this.#effects.push({ type: 'send', request: { type: 'awareness', update: input.update } })
-        return
+        if (!this.#inSession || this.#refusals.isRebuilding) return
+        return void this.#effects.push({ type: 'send', request: { type: 'awareness', update: input.update } })
       case 'digestDue':
         return this.#askDigest()
       case 'close':
@@ -130,11 +182,20 @@ export class Peer implements PeerView {
 
   /** The copy may come late, where reading it took too long: then it only adds to what is here. */
   #loaded(copy: LocalCopy | null): void {
+    const { isReread } = this.#copy
     if (copy) this.#copy.attach(copy, this.#outbox)
     else this.#copy.forgo()
+    if (copy && copy.rows.length > 0) this.#seed = null
+    if (copy && isReread) this.#refusals.reattach(copy, this.#replica.stateVector(), this.#now)
+    else if (copy) this.#refusals.attach(copy, this.#now)
+    if (this.#refusals.isRebuilding && this.#state.at !== 'loading') this.#beginAnew()
+    if (copy?.deleted && this.#state.at === 'loading') {
+      this.#epoch = copy.epoch ?? ''
+      return this.#enter({ at: 'refused', code: 'document_deleted', reason: errorCodes.document_deleted })
+    }
     if (this.#state.at !== 'loading') return copy ? this.#flush() : undefined
     const { connected } = this.#state
-    this.#resume = furthest(this.#resume, copy?.resume ?? null)
+    this.#resume = this.#refusals.isRebuilding ? null : furthest(this.#resume, copy?.resume ?? null)
     this.#epoch = copy?.epoch ?? ''
     this.#enter({ at: 'offline' })
     if (connected) this.#open()
@@ -145,19 +206,27 @@ export class Peer implements PeerView {
     if (this.#state.at === 'offline') this.#enter({ at: 'loading', connected: false })
   }
 
-  #connected(): void {
-    if (this.#state.at === 'loading') this.#state = { at: 'loading', connected: true }
-    else if (!this.#ended) this.#open()
-  }
-
   #open(): void {
     this.#outbox.restart()
+    this.#refusals.forgetVerdict()
+    this.#relayVector = null
+    this.#held = []
     // a point says what is here, not that the relay has all that is
     if (this.#outbox.owing) this.#resume = null
     this.#digestAsked = false
     this.#enter({ at: 'opening' })
-    const stateVector = this.#resume ? emptyStateVector : this.#replica.stateVector()
-    this.#effects.push({ type: 'send', request: { type: 'open', name: this.name, resume: this.#resume, stateVector } })
+    const point = this.#refusals.isRebuilding || this.#outbox.seed || this.#seed ? null : this.#resume
+    // where the document was deleted and made anew, what is here is not to come back by accident
+    const resume = point ?? (this.#epoch === '' ? null : { epoch: this.#epoch, ...nowhere })
+    this.#offered = resume !== null
+    this.#isAnew = this.#refusals.isRebuilding
+    const stateVector = resume ? emptyStateVector : this.#ownVector()
+    this.#effects.push({ type: 'send', request: { type: 'open', name: this.name, resume, stateVector } })
+  }
+
+  /** What is here: nothing, where the replica is about to be made anew. */
+  #ownVector(): Uint8Array {
+    return this.#refusals.isRebuilding ? emptyStateVector : this.#replica.stateVector()
   }
 
   #goOffline(): void {
@@ -170,6 +239,10 @@ export class Peer implements PeerView {
   #receive(reply: SessionReply): void {
     // a session can be refused before it was opened: by whoever has no version in common with the relay
     if (this.#isAway && !(this.#state.at === 'loading' && reply.type === 'closed')) return
+    if (this.#outbox.seed && (reply.type === 'update' || reply.type === 'synced')) {
+      this.#held.push(reply)
+      return
+    }
     switch (reply.type) {
       case 'opened':
         return this.#opened(reply)
@@ -182,15 +255,15 @@ export class Peer implements PeerView {
         return this.#acknowledged(reply)
       case 'resync':
         return this.#resync(reply)
+      case 'rejected':
+        return this.#rejected(reply)
       case 'digest':
         this.#digestAsked = false
         return
       case 'awareness':
-        this.#effects.push({ type: 'applyAwareness', update: reply.update })
-        return
+        return void this.#effects.push({ type: 'applyAwareness', update: reply.update })
       case 'access':
-        this.#access = reply.access
-        return this.#changed()
+        return this.#granted(reply)
       case 'refused':
       case 'closed':
         return this.#sessionEnded(reply)
@@ -199,75 +272,194 @@ export class Peer implements PeerView {
     }
   }
 
-  #opened({ point, stateVector, access }: Reply<'opened'>): void {
+  #opened({ point, stateVector, access, withheld = false }: Reply<'opened'>): void {
     if (this.#state.at !== 'opening') return
     this.#epoch = point.epoch
     this.#copy.enter(point.epoch)
-    this.#access = access
+    this.#grant = { access, withheld }
     this.#enter({ at: 'syncing' })
-    this.#effects.push({ type: 'announceAwareness' })
+    // it was opened before anything was set aside
+    if (this.#refusals.isRebuilding && !this.#isAnew) return this.#beginAnew()
+    // another replica is another cursor
+    if (!this.#refusals.isRebuilding) this.#effects.push({ type: 'announceAwareness' })
     if (stateVector === null) return this.#flush()
-    const offered = this.#resume !== null
     this.#resume = null
-    this.#answer(stateVector, offered)
+    this.#relayVector = stateVector
+    this.#begin(stateVector)
+    if (this.#offered && this.#inSession) this.#exchange()
   }
 
-  /** Sends everything that the relay lacks; with `exchange`, also asks for what is lacking here. */
-  #answer(stateVector: Uint8Array, exchange: boolean): void {
-    if (this.#access === 'write') {
-      const isEmpty = this.#replica.stateVector().length === emptyStateVector.length
-      const message = this.#outbox.answer(this.#replica.difference(stateVector), !isEmpty)
-      this.#effects.push({ type: 'send', request: { type: 'update', answer: true, ...message } })
+  #granted(grant: Reply<'access'>): void {
+    this.#grant = grant
+    this.#changed()
+    if (grant.access === 'read') return this.#flush()
+    // the relay asks for everything now
+    this.#refusals.forgiveReader()
+  }
+
+  /** The first update of a session in which the relay has told what it has. */
+  #begin(stateVector: Uint8Array): void {
+    for (const edit of this.#outbox.unsaved) {
+      if (edit.seed && isWithin(edit.update, stateVector)) this.#outbox.takeSeed(edit)
     }
-    if (!exchange) return
-    this.#effects.push({ type: 'send', request: { type: 'exchange', stateVector: this.#replica.stateVector() } })
+    const isEmpty = stateVector.length === emptyStateVector.length
+    if (!isEmpty) this.#seed = null
+    if (this.#grant.access === 'read') return this.#flush()
+    if (this.#seed) this.#plant(this.#seed)
+    if (this.#outbox.seed && !isEmpty) {
+      return this.#judge('seed_refused', this.#outbox.seed)
+    }
+    // an answer may be of any size; what is in it is bound to the same limit wherever it is sent
+    const { oversized } = this.#outbox
+    if (oversized) return this.#refusals.judgeOversized(oversized, this.#now)
+    this.#answer(stateVector)
+  }
+
+  /** Sends everything that the relay lacks. */
+  #answer(stateVector: Uint8Array): void {
+    if (this.#grant.access === 'read') return
+    if (this.#outbox.seed) return this.#sendUpdate(this.#outbox.answerWithSeed(), true)
+    if (this.#refusals.isRebuilding) {
+      this.#outbox.restartSent()
+      return this.#answerInParts(stateVector)
+    }
+    const isEmpty = this.#replica.stateVector().length === emptyStateVector.length
+    this.#sendUpdate(this.#outbox.answer(this.#replica.difference(stateVector), !isEmpty), true)
+  }
+
+  /** What is no edit first, where it is known what the relay lacks of that; then edits, one by one. */
+  #answerInParts(stateVector: Uint8Array | null): void {
+    const rest = stateVector && this.#refusals.restOf(this.#replica, stateVector)
+    this.#sendUpdate(this.#outbox.answerNothing(rest ?? undefined), true)
+    this.#flush()
+  }
+
+  /** Asks for everything that is lacking here. */
+  #exchange(): void {
+    this.#effects.push({ type: 'send', request: { type: 'exchange', stateVector: this.#ownVector() } })
+  }
+
+  #sendUpdate(message: Message, answer: boolean): void {
+    this.#effects.push({ type: 'send', request: { type: 'update', answer, ...message } })
   }
 
   #resync({ stateVector }: Reply<'resync'>): void {
-    if (!this.#digestAsked) return this.#answer(stateVector, false)
+    if (!this.#digestAsked) return this.#answer(stateVector)
     // the digest told that this replica differs: nothing here may be called synced until the exchange has healed it
     this.#digestAsked = false
     this.#resume = null
     this.#copy.distrust()
     this.#enter({ at: 'syncing' })
-    this.#answer(stateVector, true)
+    this.#answer(stateVector)
+    this.#exchange()
   }
 
   #synced(reply: Reply<'synced'>): void {
-    if (reply.update) this.#apply(reply.update)
+    if (this.#refusals.isRebuilding) this.#replace(reply.update)
+    else if (reply.update) this.#apply(reply.update)
     // a reader has nobody to give what a relay has lost: it is not waited for, unless it was on its way already
-    if (this.#access === 'read' && !this.#outbox.owing) this.#copy.exchanged(this.#outbox)
+    if (this.#grant.access === 'read' && !this.#outbox.owing) this.#copy.exchanged(this.#outbox)
     this.#enter({ at: 'live' })
     this.#moveTo(reply)
+    if (reply.update === null) this.#plantWhereEmpty()
+    else this.#seed = null
   }
 
   #acknowledged(reply: Reply<'ack'>): void {
     this.#copy.acknowledged(this.#outbox.acknowledge(reply.seq), this.#outbox)
+    if (this.#outbox.seed === null) for (const held of this.#held.splice(0)) this.#receive(held)
     this.#moveTo(reply)
     this.#changed()
     this.#flush()
   }
 
   #apply(update: Uint8Array): void {
+    this.#refusals.received(update)
     this.#copy.received(update)
     this.#effects.push({ type: 'apply', update })
   }
 
   #moveTo({ position, chain }: { readonly position: number; readonly chain: number }): void {
-    if (this.#state.at === 'live') this.#resume = { epoch: this.#epoch, position, chain }
+    if (this.#state.at === 'live' && this.#outbox.seed === null) this.#resume = { epoch: this.#epoch, position, chain }
   }
 
   #flush(): void {
-    if (!this.#inSession || this.#access === 'read') return
-    for (let message = this.#outbox.next(); message !== null; message = this.#outbox.next()) {
-      this.#effects.push({ type: 'send', request: { type: 'update', answer: false, ...message } })
+    if (!this.#inSession) return
+    if (this.#grant.access === 'read')
+      return this.#grant.withheld || this.#outbox.quiet ? undefined : this.#judge('read_only')
+    while (!this.#refusals.isJudging && this.#inSession) {
+      const { oversized } = this.#outbox
+      if (oversized) return this.#refusals.judgeOversized(oversized, this.#now)
+      const message = this.#outbox.next()
+      if (message === null) break
+      this.#sendUpdate(message, false)
     }
+    this.#refusals.judgeNow(this.#now)
+  }
+
+  // What is refused
+
+  #edited(update: Uint8Array): void {
+    const edit = this.#outbox.add(update, 1, null)
+    this.#copy.edited(edit)
+    this.#changed()
+    this.#refusals.edited(edit, this.#now)
+  }
+
+  /** The relay did not keep an update: what was in it is found by sending it again in parts. */
+  #rejected({ seq, code, reason }: Reply<'rejected'>): void {
+    const edit = this.#outbox.rejected(seq)
+    if (edit || code === 'read_only') return this.#judge(code, code === 'read_only' ? null : edit, reason)
+    // what no edit of this Peer is to blame for can't be set aside
+    if (edit === undefined) {
+      this.#effects.push({ type: 'send', request: { type: 'close' } })
+      return this.#sessionEnded({ type: 'closed', code, reason, retry: false })
+    }
+    this.#answerInParts(this.#relayVector)
+  }
+
+  /** @param edit null: everything that is not saved */
+  #judge(code: ErrorCode, edit: Edit | null = null, reason: string = errorCodes[code]): void {
+    this.#refusals.judge({ edit, code, reason }, this.#now)
+  }
+
+  /** A session that brings everything, for another replica: what was set aside can't be told from the rest in this one. */
+  #beginAnew(): void {
+    this.#resume = null
+    if (!this.#inSession) return
+    this.#effects.push({ type: 'send', request: { type: 'close' } })
+    this.#goOffline()
+    this.#effects.push({ type: 'reopen' })
+  }
+
+  /** Everything that the relay has is here: with what is to be sent, it makes the new replica. */
+  #replace(content: Uint8Array | null): void {
+    const { updates, refused } = this.#refusals.rebuilt(content)
+    this.#effects.push({ type: 'replace', updates, refused }, { type: 'announceAwareness' })
+  }
+
+  // First content
+
+  #plantWhereEmpty(): void {
+    if (this.#seed === null || this.#state.at !== 'live' || this.#grant.access === 'read') return
+    const isEmpty = this.#replica.stateVector().length === emptyStateVector.length
+    if (isEmpty && this.#outbox.settled) this.#plant(this.#seed)
+    this.#seed = null
+    this.#flush()
+  }
+
+  #plant(seed: Uint8Array): void {
+    this.#seed = null
+    this.#copy.edited(this.#outbox.addSeed(seed, null))
+    this.#effects.push({ type: 'apply', update: seed })
+    this.#changed()
   }
 
   #write(): void {
     if (this.#state.at === 'closed') return
     if (this.#copy.beginReading()) return void this.#effects.push({ type: 'read' })
-    const write = this.#copy.next(this.#outbox, this.#replica, this.#resume)
+    const replica = this.#refusals.isRebuilding ? null : this.#replica
+    const write = this.#copy.next(this.#outbox, replica, this.#resume)
     if (write) this.#effects.push({ type: 'write', write })
   }
 
@@ -279,15 +471,14 @@ export class Peer implements PeerView {
   }
 
   #sessionEnded({ code, reason, retry }: Reply<'refused'> | Reply<'closed'>): void {
+    if (code === 'document_deleted') this.#copy.note({ deleted: true })
     this.#enter(retry ? { at: 'offline' } : { at: 'refused', code, reason })
     this.#effects.push({ type: 'forgetAwareness' })
   }
 
   #close(): void {
     if (this.#state.at === 'closed') return
-    if (this.#inSession || this.#state.at === 'opening') {
-      this.#effects.push({ type: 'send', request: { type: 'close' } })
-    }
+    if (!this.#isAway) this.#effects.push({ type: 'send', request: { type: 'close' } })
     this.#enter({ at: 'closed' })
   }
 
@@ -305,10 +496,4 @@ export class Peer implements PeerView {
   #changed(): void {
     this.#effects.push({ type: 'changed' })
   }
-}
-
-/** Of two points up to which everything is here: they differ where other tabs have followed the relay. */
-function furthest(ours: LogPoint | null, theirs: LogPoint | null): LogPoint | null {
-  if (ours === null || theirs === null) return ours ?? theirs
-  return theirs.epoch === ours.epoch && theirs.position > ours.position ? theirs : ours
 }

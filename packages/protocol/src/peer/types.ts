@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
-import type { CopyWrite, LocalCopy, RowId } from './copy.js'
+import type { CopyWrite, LocalCopy, RefusedRow, RowId } from './copy.js'
 
 /** The document that a Peer keeps in sync: a Y.Doc behind three functions. */
 export interface Replica {
@@ -9,6 +9,8 @@ export interface Replica {
   stateVector(): Uint8Array
   /** everything that a peer with `stateVector` lacks, as update v1 */
   difference(stateVector: Uint8Array): Uint8Array
+  /** it shows edits of other tabs that the relay may not have, and may refuse: nothing of it is packed meanwhile */
+  readonly isAhead?: boolean
 }
 
 /** Where a Peer stands with the relay: one state, never two booleans. */
@@ -27,6 +29,15 @@ export type PeerState =
   | { readonly at: 'refused'; readonly code: ErrorCode; readonly reason: string }
   /** the application closed it */
   | { readonly at: 'closed' }
+
+/** What one of several tabs tells the others, which share its local copy. */
+export interface RefusedNews {
+  /** what was set aside: all of it, first content included */
+  readonly updates: readonly Uint8Array[]
+  readonly rows: readonly RefusedRow[]
+  /** ids of refused rows that are gone */
+  readonly letGo: readonly string[]
+}
 
 /** What happens to a Peer. */
 export type PeerInput =
@@ -48,6 +59,16 @@ export type PeerInput =
   /** the connection is gone */
   | { readonly type: 'disconnected' }
   | { readonly type: 'received'; readonly reply: SessionReply }
+  /** the relay takes no update that is larger; the last word counts */
+  | { readonly type: 'limited'; readonly updateBytesMax: number }
+  /** what the document begins with, where it is empty everywhere: made by `seedFrom` */
+  | { readonly type: 'seed'; readonly seed: Uint8Array }
+  /** the relay is out of reach: where this replica is empty, first content is shown now */
+  | { readonly type: 'alone' }
+  /** what was refused is not to be kept any longer */
+  | { readonly type: 'dropRefused' }
+  /** what another tab was refused, or has let go of */
+  | { readonly type: 'refusedElsewhere'; readonly news: RefusedNews }
   /** a local transaction of the replica produced this update */
   | { readonly type: 'edited'; readonly update: Uint8Array }
   /** send what was edited since the last flush, as one update: called once per microtask or frame */
@@ -69,6 +90,15 @@ export type PeerEffect =
   /** integrate into the replica, with an origin that does not come back as `edited` */
   | { readonly type: 'apply'; readonly update: Uint8Array }
   | { readonly type: 'applyAwareness'; readonly update: Uint8Array }
+  /**
+   * Some of what is in the replica was refused: another one takes its place, empty at first, with these updates. Edits of
+   * the old one are none of the Peer's from here on.
+   */
+  | { readonly type: 'replace'; readonly updates: readonly Uint8Array[]; readonly refused: readonly RefusedRow[] }
+  /** for the other tabs, whose replicas may have it too */
+  | { readonly type: 'tellRefused'; readonly news: RefusedNews }
+  /** the session has been closed from here: open another one at once */
+  | { readonly type: 'reopen' }
   /** the relay may hold none of our awareness: send it anew with a higher clock, drop that of others if `lost` */
   | { readonly type: 'announceAwareness' }
   | { readonly type: 'forgetAwareness' }
@@ -81,14 +111,27 @@ export interface PeerView {
   readonly access: Access
   /** local changes that the relay has not acknowledged; one at least while it is owed what it lost, or never had */
   readonly pending: number
-  /** local changes ever, and how many of them are acknowledged: `saved()` waits for the second to reach the first */
+  /** local changes ever, and the first so many of them are acknowledged or refused: `saved()` waits for the second */
   readonly edits: number
   readonly saved: number
   /** the first so many of them are in the local copy; 0 where there is none */
   readonly kept: number
+  /** local changes that were refused for good, and are kept aside */
+  readonly refused: readonly RefusedRow[]
+  /** every refusal of this Peer's life: the first change that it took, and why */
+  readonly refusals: readonly Refusal[]
   /** the local copy is being read, or written */
   readonly writing: boolean
   readonly resume: LogPoint | null
   /** the row is in the replica */
   knows(row: RowId): boolean
+  /** an update of another replica without what is set aside here; null where nothing is left */
+  without(update: Uint8Array): Uint8Array | null
+}
+
+/** A refusal: changes from the number `first` on were set aside, not necessarily all of them. */
+export interface Refusal {
+  readonly first: number
+  readonly code: ErrorCode
+  readonly reason: string
 }

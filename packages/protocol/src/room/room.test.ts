@@ -446,12 +446,18 @@ describe('a gap', () => {
 describe('bad input harms nobody else', () => {
   const poison = Uint8Array.of(1, 1, 2, 0, 0, 0, 0)
 
-  test('a malformed update ends its session, and nothing of it is kept', () => {
+  test('a malformed update is rejected, and nothing of it is kept; its session goes on with an answer', () => {
     story.join(1)
     story.join(2)
     story.heard(1)
     story.update(1, poison, true)
-    expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'malformed_update', retry: false }])
+    expect(story.heard(1)).toMatchObject([{ type: 'rejected', seq: 1, code: 'malformed_update' }])
+    expect(story.effects).toContainEqual({ type: 'note', event: 'rejected', session: 1, code: 'malformed_update' })
+    const ann = typist(1)
+    story.update(1, ann.type('not looked at'))
+    expect(story.heard(1)).toEqual([])
+    story.update(1, Uint8Array.of(0, 0), true)
+    expect(story.types(1)).toEqual(['ack'])
     expect(story.types(2)).toEqual(['opened', 'synced'])
     story.update(2, typist(2).type('fine'), true)
     story.commit()
@@ -459,13 +465,34 @@ describe('bad input harms nobody else', () => {
     expect(story.records.length).toBe(1)
   })
 
-  test('a seq out of order, and an update of a reader, end their session', () => {
+  test('a seq out of order ends its session, and an update of a reader is rejected', () => {
     story.join(1)
     story.say(1, { type: 'update', seq: 2, answer: true, update: Uint8Array.of(0, 0) })
     expect(story.heard(1).at(-1)).toMatchObject({ type: 'closed', code: 'protocol_violation' })
     story.join(2, {}, { access: 'read' })
     story.update(2, typist(2).type('x'), true)
-    expect(story.heard(2).at(-1)).toMatchObject({ type: 'closed', code: 'read_only' })
+    expect(story.heard(2).at(-1)).toMatchObject({ type: 'rejected', seq: 1, code: 'read_only' })
+  })
+
+  test('who is rejected again and again is closed, and so is a client of a dialect at once', () => {
+    story.join(1)
+    for (let i = 0; i < defaultLimits.rejectionsMax; i++) story.update(1, poison, true)
+    expect(new Set(story.types(1).slice(2))).toEqual(new Set(['rejected']))
+    story.update(1, poison, true)
+    expect(story.heard(1)).toMatchObject([{ type: 'closed', code: 'malformed_update', retry: false }])
+    story.join(2, {}, { echo: true })
+    story.update(2, poison, true)
+    expect(story.heard(2).at(-1)).toMatchObject({ type: 'closed', code: 'malformed_update', retry: false })
+  })
+
+  test('an ack never passes what was rejected', () => {
+    const ann = typist(1)
+    story.join(1)
+    story.update(1, ann.type('a'), true)
+    story.update(1, poison)
+    story.update(1, ann.type('b'))
+    story.commit()
+    expect(story.heard(1).filter(({ type }) => type === 'ack')).toMatchObject([{ seq: 1 }])
   })
 
   test('a state vector that is none is refused', () => {
@@ -481,7 +508,7 @@ describe('bad input harms nobody else', () => {
     const ben = typist(2)
     story.join(2)
     story.update(2, ben.type('y'.repeat(2_000)), true)
-    expect(story.heard(2).at(-1)).toMatchObject({ type: 'closed', code: 'document_too_large' })
+    expect(story.heard(2).at(-1)).toMatchObject({ type: 'rejected', code: 'document_too_large' })
     // nothing of what was refused may count as known: what builds on it has a gap
     story.join(3)
     story.update(3, Uint8Array.of(0, 0), true)

@@ -182,6 +182,7 @@ export class Room {
       point: { epoch: this.#epoch, ...this.#content.head },
       stateVector: confirmed ? null : this.#coverage.encodeStateVector(),
       access: profile.access,
+      ...this.#withheldFrom(id),
     })
     if (confirmed) this.#sync(session, this.#content.since(resume.position))
     else if (resume === null) this.#sync(session, this.#content.difference(stateVector))
@@ -190,14 +191,19 @@ export class Room {
     if (present.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(present) })
   }
 
+  #withheldFrom(session: SessionId): { readonly withheld?: true } {
+    return this.#withheld.has(session) ? { withheld: true } : {}
+  }
+
   /** What it typed while it was a reader the session kept to itself: whoever may write now is asked for all of it. */
   #grant(session: Session | undefined, granted: Access): void {
     if (!session) return
     const { access } = session.profile
+    const wasWithheld = this.#withheld.has(session.id)
     session.profile = this.#profileNow(session.id, { ...session.profile, access: granted })
-    if (session.profile.access === access) return
+    if (session.profile.access === access && this.#withheld.has(session.id) === wasWithheld) return
     session.answerOwed = session.profile.access === 'write'
-    this.#send(session, { type: 'access', access: session.profile.access })
+    this.#send(session, { type: 'access', access: session.profile.access, ...this.#withheldFrom(session.id) })
     if (!session.answerOwed) return
     this.#send(session, { type: 'resync', seq: session.seq, stateVector: this.#coverage.encodeStateVector() })
   }
@@ -227,16 +233,47 @@ export class Room {
     this.#send(session, { type: 'synced', ...head, update })
   }
 
-  #update(session: Session, { seq, answer, update }: Request<'update'>, now: number): void {
+  #update(session: Session, request: Request<'update'>, now: number): void {
+    const { seq, answer } = request
     if (seq !== session.seq + 1) throw new SynclineError('protocol_violation', `Update ${seq} follows ${session.seq}`)
     session.seq = seq
-    if (session.profile.access === 'read') return this.#passOver(session, update)
-    // covered by the full difference that this session was asked for and has not sent yet
+    if (session.profile.access === 'read' && session.profile.echo) return this.#passOver(session, request.update)
+    // covered by the answer that this session was asked for and has not sent yet
     if (session.answerOwed && !answer) return
+    try {
+      this.#take(session, request, now)
+    } catch (error) {
+      if (!(error instanceof SynclineError) || !this.#mayReject(session, error.code)) throw error
+      this.#reject(session, error)
+    }
+  }
+
+  /** Clients of dialects can't be told that one of their updates was not kept. */
+  #mayReject({ profile, rejections }: Session, code: ErrorCode): boolean {
+    return rejectable.has(code) && !profile.echo && rejections < this.#limits.rejectionsMax
+  }
+
+  /** The update was not kept and changed nothing; the session goes on without it. */
+  #reject(session: Session, { code, message: reason }: SynclineError): void {
+    session.rejections++
+    session.answerOwed = true
+    this.#effects.push({ type: 'note', event: 'rejected', session: session.id, code })
+    this.#send(session, { type: 'rejected', seq: session.seq, code, reason })
+  }
+
+  /** Throws before anything has changed. */
+  #take(session: Session, { answer, seed = false, update }: Request<'update'>, now: number): void {
+    if (session.profile.access === 'read') {
+      throw new SynclineError(this.#withheld.has(session.id) ? 'disk_full' : 'read_only')
+    }
+    if (!answer && update.length > this.#limits.updateBytesMax) {
+      throw new SynclineError('update_too_large', `The update has ${update.length} bytes`)
+    }
+    if (seed && !this.#takesSeed(update)) throw new SynclineError('seed_refused')
     if (this.#isReadOnly && !isCovered(this.#coverage, update, this.#limits)) throw new SynclineError('disk_full')
     this.#assertSpace(update)
     const admission = this.#admit(session, update, now)
-    if (admission.complete && !answer) session.resyncs = 0
+    if (admission.complete && !answer) session.resyncs = session.rejections = 0
     // an answer holds all that its author has: what is still missing, the author lacks as well
     if (admission.complete || answer) this.#acknowledgeLater(session)
     else this.#askToResync(session)
@@ -269,10 +306,13 @@ export class Room {
    * nothing that anybody wrote, it is passed over; it is acknowledged where the log has all of it.
    */
   #passOver(session: Session, update: Uint8Array): void {
-    if (!session.profile.echo || hasNewInserts(this.#coverage, update, this.#limits)) {
-      throw new SynclineError('read_only')
-    }
+    if (hasNewInserts(this.#coverage, update, this.#limits)) throw new SynclineError('read_only')
     if (isCovered(this.#coverage, update, this.#limits)) this.#acknowledgeLater(session)
+  }
+
+  /** First content goes into an empty log. Its client id stands for its content: who has the one has the other. */
+  #takesSeed(seed: Uint8Array): boolean {
+    return this.#coverage.isEmpty || isCovered(this.#coverage, seed, this.#limits)
   }
 
   /** Before the update is admitted: what the coverage has must reach the log. */
@@ -433,3 +473,12 @@ export class Room {
 }
 
 const retryable: ReadonlySet<ErrorCode> = new Set(['too_many_resyncs', 'disk_full'])
+
+/** Why an update is never kept, while its session may go on. */
+const rejectable: ReadonlySet<ErrorCode> = new Set([
+  'malformed_update',
+  'update_too_large',
+  'document_too_large',
+  'read_only',
+  'seed_refused',
+])

@@ -10,10 +10,12 @@ export class Session {
   seq = 0
   /** the last update that was acknowledged */
   acknowledged = 0
-  /** it was asked for its full difference: its updates are discarded until that comes */
+  /** it was asked for its full difference, or an update was rejected: its updates are discarded until an answer comes */
   answerOwed: boolean
   /** resyncs asked since the last update that was complete */
   resyncs = 0
+  /** updates rejected since the last one that was complete */
+  rejections = 0
   #cursor: Head | null = null
   #congested = false
   #heldAwareness: Map<number, AwarenessEntry> | null = null

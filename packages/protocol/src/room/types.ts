@@ -69,5 +69,10 @@ export type RoomEffect =
   | { readonly type: 'wake'; readonly at: number }
   /** something an operator should know: counted and logged */
   | { readonly type: 'note'; readonly event: 'resync' | 'digest_mismatch'; readonly session: SessionId }
-  /** a session was ended for what it sent */
-  | { readonly type: 'note'; readonly event: 'refused'; readonly session: SessionId; readonly code: ErrorCode }
+  /** a session was ended for what it sent, or an update of it rejected */
+  | {
+      readonly type: 'note'
+      readonly event: 'refused' | 'rejected'
+      readonly session: SessionId
+      readonly code: ErrorCode
+    }

@@ -69,6 +69,11 @@ export class Coverage {
     return this.#clocks.size
   }
 
+  /** Whether there is nothing at all. */
+  get isEmpty(): boolean {
+    return this.#clocks.size === 0 && this.#beyond.size === 0 && this.#deleteRanges === 0
+  }
+
   /** How many ranges of deletions there are. */
   get deleteRanges(): number {
     return this.#deleteRanges

@@ -232,6 +232,7 @@ export class HocuspocusDocument {
         return [this.#encode({ type: reply.type, update: reply.update })]
       case 'ack':
       case 'digest':
+      case 'rejected':
       case 'refused':
       case 'closed':
         return []

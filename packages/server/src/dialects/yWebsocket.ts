@@ -162,6 +162,7 @@ function translated(reply: SessionReply): YMessage | null {
     case 'ack':
     case 'access':
     case 'digest':
+    case 'rejected':
     case 'refused':
     case 'closed':
       return null

@@ -176,6 +176,7 @@ export class LiveDocument implements Session {
         return this.awareness.receive(reply.update)
       case 'ack':
       case 'resync':
+      case 'rejected':
       case 'digest':
       case 'access':
         return // it sends nothing that would be answered so

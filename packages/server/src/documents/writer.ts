@@ -59,6 +59,7 @@ export class Writer implements Session {
       case 'digest':
       case 'access':
         return // the document itself is told, too
+      case 'rejected':
       case 'closed':
       case 'refused':
         return this.#fail(Object.assign(new SynclineError(reply.code), { message: reply.reason }))

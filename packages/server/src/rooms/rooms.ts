@@ -222,6 +222,9 @@ export class Rooms {
       case 'digest_mismatch':
         counters.digestMismatches++
         return logger.warn({ document, session: note.session }, 'a replica differs from the log: healed by an exchange')
+      case 'rejected':
+        counters.rejected++
+        return logger.info({ document, session: note.session, code: note.code }, 'an update was rejected')
       case 'refused':
         countRefusal(counters, note.code)
         return logger.info({ document, session: note.session, code: note.code }, 'a session was refused')

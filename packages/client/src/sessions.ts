@@ -1,0 +1,99 @@
+import type { Channel, ErrorCode, SessionReply, SynclineError } from '@syncline/protocol'
+import type { SharedDocument } from './document.js'
+import type { Link } from './link.js'
+import type { Tokens } from './tokens.js'
+
+/** Another token may help. */
+const wantsToken: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired'])
+
+/** What is said to who has no other token: it is of no use to try again. */
+function withoutToken(reply: SessionReply): SessionReply {
+  const isOver = (reply.type === 'refused' || reply.type === 'closed') && wantsToken.has(reply.code)
+  return isOver ? { ...reply, retry: false } : reply
+}
+
+/** The sessions of the present link: which document has which channel, and what becomes of one that the relay ended. */
+export class Sessions {
+  readonly #tokens: Tokens
+  readonly #link: () => Link | null
+  readonly #open = new Map<Channel, SharedDocument>()
+  /** documents that got something in the frame that is being read */
+  readonly #touched = new Set<SharedDocument>()
+  /** documents whose session waits for another token */
+  readonly #shutOut = new Set<SharedDocument>()
+  #lastChannel = 0
+
+  /** @param link the one on which sessions can be opened */
+  constructor(tokens: Tokens, link: () => Link | null) {
+    this.#tokens = tokens
+    this.#link = link
+  }
+
+  /** Another link: channels begin anew. */
+  begin(documents: Iterable<SharedDocument>): void {
+    this.#lastChannel = 0
+    for (const document of documents) this.join(document)
+  }
+
+  /** Opens a session, if there is a link to open it on. */
+  join(document: SharedDocument): void {
+    const link = this.#link()
+    if (!link?.isOpen) return
+    const channel = ++this.#lastChannel
+    this.#open.set(channel, document)
+    document.join((message) => link.send({ type: 'session', channel, message }))
+  }
+
+  /** Its session was closed from here. */
+  leave(document: SharedDocument): void {
+    for (const [channel, other] of this.#open) if (other === document) this.#open.delete(channel)
+  }
+
+  received(channel: Channel, received: SessionReply): void {
+    const reply = this.#tokens.areAsked ? received : withoutToken(received)
+    const document = this.#open.get(channel)
+    // the last of a session that was closed meanwhile
+    if (!document) return
+    this.#touched.add(document)
+    document.receive(reply)
+    if (reply.type === 'refused' || reply.type === 'closed') this.#ended(channel, document, reply.code, reply.retryMs)
+  }
+
+  faulted(channel: Channel, error: SynclineError): void {
+    const document = this.#open.get(channel)
+    if (!document) return
+    document.fault(error.code, error.message, true)
+    this.#ended(channel, document, error.code)
+  }
+
+  /** The frame is read. */
+  settle(): void {
+    for (const document of this.#touched) document.settle()
+    this.#touched.clear()
+  }
+
+  /** The application has given another token. */
+  readonly renewed = (token: string): void => {
+    const link = this.#link()
+    if (!link) return
+    link.send({ type: 'token', token })
+    const waiting = [...this.#shutOut]
+    this.#shutOut.clear()
+    for (const document of waiting) if (document.lacksSession) this.join(document)
+  }
+
+  /** The link is gone. */
+  clear(): void {
+    this.#shutOut.clear()
+    this.#open.clear()
+    this.#touched.clear()
+  }
+
+  #ended(channel: Channel, document: SharedDocument, code: ErrorCode, retryMs?: number): void {
+    this.#open.delete(channel)
+    if (!document.lacksSession) return
+    if (!wantsToken.has(code)) return document.backoff.retry(() => this.join(document), retryMs)
+    this.#shutOut.add(document)
+    this.#tokens.renew(this.renewed)
+  }
+}
