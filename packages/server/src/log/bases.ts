@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { SynclineError } from '@syncline/protocol'
 import type { Database } from './directory.js'
 import { baseKey, baseRange, documentKey, historyKey, positionOf, recordRange } from './keys.js'
@@ -6,6 +7,9 @@ import { type DocumentHead, decodeBasePart, encodeBasePart, encodeDocument } fro
 
 // LevelDB writes one batch after the other: behind one of 5 MB every commit would wait for its fsync, some 30 ms
 const partBytes = 256 * 1024
+// between two of them commits have the disk for themselves, and LevelDB, whose memory table takes 16 of them, the time to
+// write it out: where it is full again before that is done, everybody waits
+const partPauseMs = 10
 const moveRecords = 1_000
 const moveBytes = 256 * 1024
 
@@ -60,7 +64,10 @@ export async function swapBase(
   await database.clear(baseRange(document, before.basePosition + 1, Number.MAX_SAFE_INTEGER))
   const last = partCount(bytes.length) - 1
   // each with its own fsync: that of the last one may be of another file
-  for (let index = 0; index < last; index++) await put(database.batch(), index).write({ sync: true })
+  for (let index = 0; index < last; index++) {
+    await put(database.batch(), index).write({ sync: true })
+    await setTimeout(partPauseMs)
+  }
   const batch = database.batch()
   also(batch)
   put(batch, last).put(documentKey(document), encodeDocument(after))
