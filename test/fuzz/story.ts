@@ -161,6 +161,7 @@ export class Story {
   /** Joins anew; the result is the state vector of what the room has. */
   #join(session: number): Uint8Array {
     this.#seqs.set(session, 0)
+    this.#step({ type: 'left', session, now: this.#now })
     this.#ended = null
     const effects = this.#step({
       type: 'joined',
@@ -210,7 +211,11 @@ export class Story {
     for (const reply of repliesIn(effects, peer)) {
       if (reply.type === 'update') Y.applyUpdate(this.#live, reply.update)
     }
-    for (const effect of effects) if (effect.type === 'note' && effect.event === 'refused') this.#ended = effect.code
+    for (const effect of effects) {
+      // a session that was told of it could go on; here another one comes in its place
+      const isRefusal = effect.type === 'note' && (effect.event === 'refused' || effect.event === 'rejected')
+      if (isRefusal) this.#ended = effect.code
+    }
     return effects
   }
 
