@@ -37,7 +37,7 @@ export abstract class Attacker {
   readonly socket: WebSocket
   /** how the relay closed the connection */
   closed: { readonly code: number; readonly reason: string } | null = null
-  /** the code with which its session ended, however its wire protocol tells */
+  /** the code with which its session ended or an update was refused, however its wire protocol tells */
   ended: string | null = null
   /** how often it was asked for all it has */
   resyncs = 0
@@ -184,7 +184,7 @@ export class NativeAttacker extends Attacker {
 
   #hearSession(reply: SessionReply): void {
     if (this.replies.length < 1_000) this.replies.push(reply)
-    if (reply.type === 'refused' || reply.type === 'closed') this.ended = reply.code
+    if (reply.type === 'refused' || reply.type === 'closed' || reply.type === 'rejected') this.ended = reply.code
     else if (reply.type === 'resync') this.resyncs++
     else if (reply.type === 'synced') this.syncs++
   }

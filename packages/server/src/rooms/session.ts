@@ -25,6 +25,13 @@ export interface Session {
   ended(): void
 }
 
+// what weighs more is kept in the form that was asked for last
+const sharedFormBytesMax = 64 * 1024
+
+function weightOf(messages: readonly Uint8Array[]): number {
+  return messages.reduce((bytes, { length }) => bytes + length, 0)
+}
+
 /** A reply on its way to any number of sessions: encoded once for each wire form, the bytes are shared. */
 export class SharedReply {
   readonly reply: SessionReply
@@ -39,6 +46,8 @@ export class SharedReply {
     const known = this.#encodings.get(form)
     if (known) return known
     const messages = encode(this.reply)
+    // whoever opens a large document on many channels would have it in memory as many times
+    if (weightOf(messages) > sharedFormBytesMax) this.#encodings.clear()
     this.#encodings.set(form, messages)
     return messages
   }
