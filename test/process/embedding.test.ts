@@ -13,7 +13,7 @@ import { until, within } from '../support/until.js'
 const scratch = join(root, 'node_modules', '.syncline')
 
 test('the example of an application that embeds the relay runs as it is printed', async () => {
-  const example = /```js\n([\s\S]*?)```/.exec(readText('packages/server/README.md'))?.[1]
+  const example = /## Embed it[\s\S]*?```js\n([\s\S]*?)```/.exec(readText('packages/server/README.md'))?.[1]
   mkdirSync(scratch, { recursive: true })
   const directory = mkdtempSync(join(scratch, 'embedding-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
