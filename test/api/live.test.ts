@@ -1,4 +1,6 @@
 import { request } from 'node:http'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { joinYWebsocket, TestClock } from '../relay/support.js'
@@ -143,6 +145,8 @@ describe('a document that is followed', () => {
       const answer = await ask('/documents/large', mergePatch({ text: `${round}`.repeat(200_000) }))
       expect(answer.status).toBe(200)
     }
+    setFlagsFromString('--expose-gc')
+    runInNewContext('gc')() // what is garbage was kept for nobody
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(60 * 2 ** 20)
   })
 
