@@ -56,6 +56,8 @@ describe.skipIf(withoutBrowser)('the pages of the demo', { timeout }, () => {
     const fetched = ada.page.waitForResponse(/code-page/)
     await ada.page.getByRole('link', { name: 'All documents' }).click()
     await (await fetched).finished()
+    // and what it is made of is kept on this device a moment later
+    await ada.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
     await ada.sees('saved')
     await demo.killRelay()
     await ada.page.getByTestId('new-code').click()
