@@ -1,14 +1,11 @@
 import { SynclineError, unreachable } from '@syncline/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { readSync, type SyncMessage, writeSync } from './sync.js'
 
 /** What Hocuspocus providers say about a document, as far as a relay has to know it. */
 export type HocuspocusRequest =
-  /** what I have: send me the rest */
-  | { readonly type: 'step1'; readonly stateVector: Uint8Array }
-  /** the rest */
-  | { readonly type: 'step2'; readonly update: Uint8Array }
-  | { readonly type: 'update'; readonly update: Uint8Array }
+  | SyncMessage
   | { readonly type: 'awareness'; readonly update: Uint8Array }
   /** opens the document, or brings another token for it; `version` is the provider's, from its version 4 on */
   | { readonly type: 'token'; readonly token: string; readonly version: string | null }
@@ -21,7 +18,8 @@ export type HocuspocusRequest =
 
 /** What Hocuspocus servers say about a document. */
 export type HocuspocusReply =
-  | Extract<HocuspocusRequest, { type: 'step1' | 'step2' | 'update' | 'awareness' | 'stateless' }>
+  | SyncMessage
+  | Extract<HocuspocusRequest, { type: 'awareness' | 'stateless' }>
   | { readonly type: 'authenticated'; readonly scope: 'read-write' | 'readonly' }
   | { readonly type: 'denied'; readonly reason: string }
   | { readonly type: 'closed'; readonly reason: string }
@@ -47,7 +45,6 @@ const types = {
   pong: 10,
 } as const
 const auths = { token: 0, denied: 1, authenticated: 2 } as const
-const syncSteps = ['step1', 'step2', 'update'] as const
 
 /** A ping, which providers answer from their version 4 on. */
 export const pingFrame = Uint8Array.of(types.ping)
@@ -96,13 +93,6 @@ function readRequest(decoder: decoding.Decoder): HocuspocusRequest | null {
   }
 }
 
-function readSync(decoder: decoding.Decoder): HocuspocusRequest {
-  const type = syncSteps[decoding.readVarUint(decoder)]
-  if (type === undefined) throw new Error('Unknown sync message')
-  const body = decoding.readVarUint8Array(decoder)
-  return type === 'step1' ? { type, stateVector: body } : { type, update: body }
-}
-
 function readToken(decoder: decoding.Decoder): HocuspocusRequest {
   if (decoding.readVarUint(decoder) !== auths.token) throw new Error('Unknown auth message')
   const token = decoding.readVarString(decoder)
@@ -121,14 +111,10 @@ export function encodeHocuspocus(key: string, reply: HocuspocusReply): Uint8Arra
 function writeReply(encoder: encoding.Encoder, reply: HocuspocusReply): void {
   switch (reply.type) {
     case 'step1':
-      encoding.writeVarUint(encoder, types.sync)
-      encoding.writeVarUint(encoder, syncSteps.indexOf(reply.type))
-      return encoding.writeVarUint8Array(encoder, reply.stateVector)
     case 'step2':
     case 'update':
       encoding.writeVarUint(encoder, types.sync)
-      encoding.writeVarUint(encoder, syncSteps.indexOf(reply.type))
-      return encoding.writeVarUint8Array(encoder, reply.update)
+      return writeSync(encoder, reply)
     case 'awareness':
       encoding.writeVarUint(encoder, types.awareness)
       return encoding.writeVarUint8Array(encoder, reply.update)

@@ -1,31 +1,24 @@
 import { SynclineError } from '@syncline/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { readSync, type SyncMessage, writeSync } from './sync.js'
 
 /** What y-websocket clients and servers say to each other, as far as a relay has to know it. */
-export type YMessage =
-  /** what I have: send me the rest */
-  | { readonly type: 'step1'; readonly stateVector: Uint8Array }
-  /** the rest */
-  | { readonly type: 'step2'; readonly update: Uint8Array }
-  | { readonly type: 'update'; readonly update: Uint8Array }
-  | { readonly type: 'awareness'; readonly update: Uint8Array }
+export type YMessage = SyncMessage | { readonly type: 'awareness'; readonly update: Uint8Array }
 
 const syncType = 0
 const awarenessType = 1
-const syncSteps = ['step1', 'step2', 'update'] as const
 
 /** Encodes a message; it has to be a WebSocket message of its own. */
 export function encodeYMessage(message: YMessage): Uint8Array {
-  const body = message.type === 'step1' ? message.stateVector : message.update
   const encoder = encoding.createEncoder()
   if (message.type === 'awareness') {
     encoding.writeVarUint(encoder, awarenessType)
+    encoding.writeVarUint8Array(encoder, message.update)
   } else {
     encoding.writeVarUint(encoder, syncType)
-    encoding.writeVarUint(encoder, syncSteps.indexOf(message.type))
+    writeSync(encoder, message)
   }
-  encoding.writeVarUint8Array(encoder, body)
   return encoding.toUint8Array(encoder)
 }
 
@@ -55,11 +48,4 @@ function readMessage(decoder: decoding.Decoder): YMessage | null {
     default:
       return null
   }
-}
-
-function readSync(decoder: decoding.Decoder): YMessage {
-  const type = syncSteps[decoding.readVarUint(decoder)]
-  if (type === undefined) throw new Error('Unknown sync message')
-  const body = decoding.readVarUint8Array(decoder)
-  return type === 'step1' ? { type, stateVector: body } : { type, update: body }
 }

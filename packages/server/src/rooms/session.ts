@@ -1,5 +1,6 @@
 import type { Access, Ending, ErrorCode, SessionId, SessionReply } from '@syncline/protocol'
 import { errorCodes, SynclineError } from '@syncline/protocol'
+import { bytesOf } from '../compaction/job.js'
 import { Overload } from '../limits/limiter.js'
 
 /** What is told of a client that has a document open. */
@@ -28,10 +29,6 @@ export interface Session {
 // what weighs more is kept in the form that was asked for last
 const sharedFormBytesMax = 64 * 1024
 
-function weightOf(messages: readonly Uint8Array[]): number {
-  return messages.reduce((bytes, { length }) => bytes + length, 0)
-}
-
 /** A reply on its way to any number of sessions: encoded once for each wire form, the bytes are shared. */
 export class SharedReply {
   readonly reply: SessionReply
@@ -47,7 +44,7 @@ export class SharedReply {
     if (known) return known
     const messages = encode(this.reply)
     // whoever opens a large document on many channels would have it in memory as many times
-    if (weightOf(messages) > sharedFormBytesMax) this.#encodings.clear()
+    if (bytesOf(messages) > sharedFormBytesMax) this.#encodings.clear()
     this.#encodings.set(form, messages)
     return messages
   }
