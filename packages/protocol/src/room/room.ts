@@ -74,9 +74,11 @@ export class Room {
 
   /** How long updates gather after a broadcast, in ms, as things are. */
   get gatherMs(): number {
-    if (this.#demand < 1) return 0
-    // what is left of the share when this room has spent so much; and the less of it there is for each, the longer
-    const ms = ((fanOutMs(this.#sessions.size) * 100) / this.#limits.fanOutPercent) * this.#demand
+    if (this.#demand <= 1) return 0
+    // when the share has paid for one broadcast: less the time until the next update comes by itself, and more where
+    // others want their part of the share
+    const paidMs = (fanOutMs(this.#sessions.size) * 100) / this.#limits.fanOutPercent
+    const ms = paidMs * (this.#demand - 1 / this.#demand)
     return Math.min(ms, this.#limits.fanOutGatherMsMax)
   }
 

@@ -99,11 +99,11 @@ export class LiveRoom implements CommitSource {
   receive(session: Session, request: Exclude<SessionRequest, Open>): void {
     if (!this.#sessions.has(session.id)) return
     const now = this.#now()
-    if (request.type === 'update') {
-      this.#context.counters.updates++
-      this.#context.fanOut.ask(now, this.#sessions.size)
-    }
+    if (request.type === 'update') this.#context.counters.updates++
+    const queuedBytes = this.#room.queuedBytes
     this.#input({ type: 'received', session: session.id, request, now }, session)
+    // what brings nothing new, as most answers to a first exchange, is sent to nobody
+    if (this.#room.queuedBytes > queuedBytes) this.#context.fanOut.ask(now, this.#sessions.size)
   }
 
   /** What the session may do was decided anew. */
