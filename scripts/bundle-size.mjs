@@ -1,6 +1,8 @@
 // Prints what the client weighs in a page, and what React's hooks add to that: minified and gzipped, without yjs, which
 // every such page has anyway.
-// y-protocols and the parts of lib0 are counted, though lib0 comes with yjs too. Fails above the bounds.
+// y-protocols and the parts of lib0 are counted, though lib0 comes with yjs too; what a page loads only where its network
+// lets no WebSocket through is not. Fails above the bounds.
+import { relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
@@ -34,6 +36,8 @@ for (const { what, gzipBytesMax, imports, external = [] } of entries) {
   const { outputFiles, metafile } = await build({
     stdin: { contents: imports.join('\n'), resolveDir: import.meta.dirname },
     bundle: true,
+    splitting: true,
+    outdir: 'out',
     minify: true,
     format: 'esm',
     target: 'es2022',
@@ -43,8 +47,11 @@ for (const { what, gzipBytesMax, imports, external = [] } of entries) {
     metafile: true,
     logLevel: 'error',
   })
-  const contents = Buffer.concat(outputFiles.map((file) => file.contents))
-  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))
+  const atOnce = loadedAtOnce(metafile.outputs)
+  const contents = Buffer.concat(
+    outputFiles.filter(({ path }) => atOnce.has(relative(process.cwd(), path))).map((file) => file.contents),
+  )
+  const inputs = [...atOnce].flatMap((path) => Object.entries(metafile.outputs[path]?.inputs ?? {}))
   const gzipBytes = gzipSync(contents, { level: 9 }).length
 
   console.log(`${what}:`)
@@ -58,4 +65,19 @@ for (const { what, gzipBytesMax, imports, external = [] } of entries) {
   const foreign = inputs.map(([path]) => path).filter((path) => forNode.test(path))
   if (foreign.length > 0) throw new Error(`The bundle has code for Node: ${foreign.join(', ')}`)
   if (gzipBytes > gzipBytesMax) throw new Error(`${what}: ${gzipBytes - gzipBytesMax} bytes more than allowed`)
+}
+
+/**
+ * The entry, and what it imports other than when it needs it.
+ *
+ * @param {import('esbuild').Metafile['outputs']} outputs
+ */
+function loadedAtOnce(outputs) {
+  const paths = new Set(Object.keys(outputs).filter((path) => outputs[path]?.entryPoint === '<stdin>'))
+  for (const path of paths) {
+    for (const { path: imported, kind } of outputs[path]?.imports ?? []) {
+      if (kind === 'import-statement' && outputs[imported]) paths.add(imported)
+    }
+  }
+  return paths
 }

@@ -67,7 +67,7 @@ describe.each(paths)('connections of %s', (_, path, protocols) => {
       code: 'rate_limited',
     })
     expect(relay.stats()).toMatchObject({ connections: 3, rateLimited: 1, refusedByCode: { rate_limited: 1 } })
-    expect(lines.find(({ message }) => message === 'an upgrade was refused')?.fields).toMatchObject({
+    expect(lines.find(({ message }) => message === 'a request was refused')?.fields).toMatchObject({
       address: '127.0.0.1',
     })
     clock.pass(1_000)

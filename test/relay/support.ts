@@ -31,6 +31,7 @@ import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { until } from '../support/until.js'
+import type { TestSocket } from './httpSocket.js'
 
 const frameBytesMax = defaultLimits.frameBytesMax
 const emptyStateVector = Uint8Array.of(0)
@@ -174,16 +175,18 @@ export async function listen(server: Server, port = 0): Promise<string> {
 
 /** A client of protocol 1 that says what the test says, and notes what it hears. */
 export class NativeClient {
-  readonly socket: WebSocket
+  /** what carries it; the tests of another transport put theirs in its place */
+  static openSocket = (url: string): TestSocket => new WebSocket(`${url}/sync`, subprotocol)
+  readonly socket: TestSocket
   readonly heard: RelayMessage[] = []
   frames = 0
   closed: { readonly code: number; readonly reason: string } | null = null
   readonly #reader = new RelayMessageReader(defaultLimits)
 
   constructor(url: string) {
-    this.socket = new WebSocket(`${url}/sync`, subprotocol)
-    this.socket.on('message', (data) => this.#hear(new Uint8Array(data as Buffer)))
-    this.socket.on('close', (code, reason) => {
+    this.socket = NativeClient.openSocket(url)
+    this.socket.on('message', (data: Buffer) => this.#hear(new Uint8Array(data)))
+    this.socket.on('close', (code: number, reason: Buffer) => {
       this.closed = { code, reason: reason.toString() }
     })
     this.socket.on('error', () => {})

@@ -3,6 +3,7 @@ import { openWebSocket, platformTabs } from '#websocket'
 import { systemClock } from './clock.js'
 import { RelayConnection } from './connection.js'
 import type { TabsPlatform } from './tabs/platform.js'
+import { Transport } from './transport/transport.js'
 import type { Connection, ConnectOptions } from './types.js'
 import { version } from './version.js'
 
@@ -17,13 +18,19 @@ const agent = `syncline-client/${version}`
  */
 export function connect(url: string, options: ConnectOptions = {}): Connection {
   const relayUrl = syncUrl(url)
+  const clock = options.clock ?? systemClock()
   const openSocket = options.webSocket ?? openWebSocket
+  const choice = options.transport ?? (options.webSocket ? 'websocket' : 'auto')
+  if (!['auto', 'websocket', 'http'].includes(choice)) {
+    throw new SynclineError('invalid_option', `transport is ${String(choice)}`)
+  }
+  const transport = new Transport(relayUrl, choice, () => openSocket(relayUrl, [subprotocol]), clock)
   const connection = new RelayConnection(relayUrl, {
-    openSocket: () => openSocket(relayUrl, [subprotocol]),
+    openSocket: () => transport.open(),
     token: options.token ?? null,
     store: options.store ?? null,
     identity: options.identity ?? '',
-    clock: options.clock ?? systemClock(),
+    clock,
     random: options.random ?? Math.random,
     retryMsMax: milliseconds('retryMsMax', options.retryMsMax ?? 10_000),
     silenceMsMax: milliseconds('silenceMsMax', options.silenceMsMax ?? 10_000),

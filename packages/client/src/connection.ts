@@ -22,6 +22,7 @@ import type {
   DocumentHandle,
   OpenOptions,
   TokenSource,
+  TransportKind,
   WebSocketLike,
 } from './types.js'
 
@@ -125,6 +126,10 @@ export class RelayConnection implements Connection, DocumentHost {
       default:
         return unreachable(this.#state)
     }
+  }
+
+  get transport(): TransportKind | null {
+    return this.#state.at === 'online' ? this.#state.link.transport : null
   }
 
   /** there, but not necessarily open */

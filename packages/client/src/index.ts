@@ -32,5 +32,6 @@ export type {
   Replacement,
   StorageStatus,
   TokenSource,
+  TransportKind,
   WebSocketLike,
 } from './types.js'

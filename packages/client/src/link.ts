@@ -14,7 +14,7 @@ import {
 } from '@syncline/protocol'
 import { guarded, report } from './listeners.js'
 import { Pulse } from './pulse.js'
-import type { Clock, WebSocketLike } from './types.js'
+import type { Clock, TransportKind, WebSocketLike } from './types.js'
 
 /** How a link ended: the close code of the WebSocket, or one of ours. */
 export interface LinkEnd {
@@ -96,6 +96,11 @@ export class Link {
     socket.onerror = () => undefined
     const silent = () => this.#fail({ code: closeCodes.silent, reason: 'No answer' })
     this.#pulse = new Pulse(clock, silenceMsMax, () => this.send({ type: 'ping' }), silent)
+  }
+
+  /** What carries it. */
+  get transport(): TransportKind {
+    return this.#socket.transport ?? 'websocket'
   }
 
   /** The socket is open: what is sent goes out behind `hello`. */

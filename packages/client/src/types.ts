@@ -16,7 +16,14 @@ export interface WebSocketLike {
   onerror: ((event: never) => void) | null
   send(data: Uint8Array<ArrayBuffer>): void
   close(code?: number, reason?: string): void
+  /** where there is none, it is not noticed that WebSockets come to nothing */
+  addEventListener?(event: 'message' | 'close', listener: () => void, options?: { readonly once?: boolean }): void
+  /** what carries it; a WebSocket where it does not say */
+  readonly transport?: TransportKind
 }
+
+/** What carries a connection: a WebSocket, or requests and a stream of events over plain HTTP. */
+export type TransportKind = 'websocket' | 'http'
 
 /** Time, as a Connection needs it; tests give their own. */
 export interface Clock {
@@ -50,6 +57,11 @@ export interface ConnectOptions {
    * a platform of their own.
    */
   readonly tabs?: boolean | TabsPlatform
+  /**
+   * What carries the connection. `auto` is a WebSocket, and plain HTTP where the network lets no WebSocket through while
+   * HTTP works: then WebSockets are tried again now and then. Default `auto`, with `webSocket` `websocket`.
+   */
+  readonly transport?: 'auto' | TransportKind
   /** makes the socket; default: the platform's WebSocket, and `ws` in Node */
   readonly webSocket?: (url: string, protocols: string[]) => WebSocketLike
   /** default: the platform's timers */
@@ -213,6 +225,8 @@ export interface Connection {
   /** of the WebSocket */
   readonly url: string
   readonly state: ConnectionState
+  /** what carries it at present, for all tabs that share it; null while there is nothing */
+  readonly transport: TransportKind | null
   /**
    * Opens a document, or shares the one that is open.
    *

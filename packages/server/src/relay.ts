@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { assertDocumentName, type ErrorCode, type Log, SynclineError, subprotocol } from '@syncline/protocol'
 import type { Hono } from 'hono'
@@ -14,9 +14,11 @@ import { type RevocationStore, Revocations } from './auth/revocations.js'
 import { Backlog } from './backlog.js'
 import { type Clock, systemClock } from './clock.js'
 import type { RelayContext } from './connection/context.js'
+import { HttpTransport } from './connection/http/transport.js'
 import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
 import { Reassurance } from './connection/reassurance.js'
+import type { LinkSocket } from './connection/socket.js'
 import { type Counters, countRefusal, newCounters } from './counters.js'
 import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
@@ -112,6 +114,7 @@ export class Relay {
   readonly #coalescer: Coalescer
   readonly #origins: OriginPolicy
   readonly #sockets: Readonly<Record<Route['to'], WebSocketServer>>
+  readonly #http: HttpTransport
   readonly #links = new Set<Link>()
   readonly #detach: (() => void)[] = []
   readonly #closeLast: (() => Promise<void>)[] = []
@@ -132,6 +135,11 @@ export class Relay {
     this.#documents = new Documents(this.#context)
     this.#coalescer = new Coalescer(this.#context.clock)
     this.#sockets = webSocketServers(limits)
+    this.#http = new HttpTransport(this.#context, {
+      assertWelcome: (request) => this.#assertWelcome(request),
+      refusal: (request, thrown) => this.#refusal(request, thrown),
+      connect: (socket, source, visitor) => this.#connect(socket, source, { to: 'native' }, visitor),
+    })
     this.#beatLater()
     if (options.disk) {
       const { clock, logger } = this.#context
@@ -160,8 +168,9 @@ export class Relay {
   }
 
   /**
-   * Serves the upgrades of a server. Paths that are not the relay's are left to the server's other upgrade listeners;
-   * where there is none they get 404.
+   * Serves the upgrades of a server, and the requests of clients whose network lets no WebSocket through: `/sync/events`
+   * and `/sync/send`. Upgrades to paths that are not the relay's are left to the server's other upgrade listeners; where
+   * there is none they get 404. Other requests are left to the listeners that the server has by now.
    */
   attach(server: Server): void {
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -169,7 +178,27 @@ export class Relay {
       if (server.listenerCount('upgrade') === 1) this.#refuse(request, socket, new SynclineError('not_found'))
     }
     server.on('upgrade', onUpgrade)
-    this.#detach.push(() => server.off('upgrade', onUpgrade))
+    const others = server.listeners('request') as RequestListener[]
+    const onRequest: RequestListener = (request, response) => {
+      if (this.handleRequest(request, response)) return
+      for (const listener of others) listener.call(server, request, response)
+    }
+    server.removeAllListeners('request').on('request', onRequest)
+    this.#detach.push(() => {
+      server.off('upgrade', onUpgrade)
+      server.off('request', onRequest)
+      for (const listener of others) server.on('request', listener)
+    })
+  }
+
+  /**
+   * Takes one request of a client that comes without a WebSocket: for servers that route requests themselves
+   * (`request.url` decides, so set it to `/sync/events` or `/sync/send` first).
+   *
+   * @returns false where the path is none of these; then nothing was touched
+   */
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    return this.#http.handle(request, response)
   }
 
   /**
@@ -270,9 +299,7 @@ export class Relay {
   }
 
   #accept(route: Route, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { origin, host } = request.headers
-    if (this.#closed !== null) throw new SynclineError('shutting_down')
-    if (!this.#origins.allows(origin, host)) throw new SynclineError('forbidden_origin', `The origin is ${origin}`)
+    this.#assertWelcome(request)
     const isNative = route.to === 'native'
     if (isNative && !offers(request.headers['sec-websocket-protocol'], subprotocol)) {
       throw new SynclineError('unsupported_version', `Connect with the subprotocol ${subprotocol}`)
@@ -287,12 +314,22 @@ export class Relay {
     )
   }
 
-  #refuse(request: IncomingMessage, socket: Duplex, thrown: unknown): void {
+  #assertWelcome({ headers: { origin, host } }: IncomingMessage): void {
+    if (this.#closed !== null) throw new SynclineError('shutting_down')
+    if (!this.#origins.allows(origin, host)) throw new SynclineError('forbidden_origin', `The origin is ${origin}`)
+  }
+
+  #refusal(request: IncomingMessage, thrown: unknown): SynclineError {
     const error = thrown instanceof SynclineError ? thrown : new SynclineError('internal')
     if (error !== thrown) this.#context.exception(thrown)
     countRefusal(this.#context.counters, error)
-    this.#context.logger.info({ error, address: this.#context.proxies.addressOf(request) }, 'an upgrade was refused')
+    this.#context.logger.info({ error, address: this.#context.proxies.addressOf(request) }, 'a request was refused')
     if (error instanceof Overload) this.#suspectProxy(request)
+    return error
+  }
+
+  #refuse(request: IncomingMessage, socket: Duplex, thrown: unknown): void {
+    const error = this.#refusal(request, thrown)
     refuseUpgrade(socket, upgradeStatuses[error.code] ?? 500, error, error instanceof Overload ? error.retryMs : null)
   }
 
@@ -304,9 +341,9 @@ export class Relay {
     this.#context.logger.warn({}, 'visitors are refused by the address of a proxy, which is not trusted: --trust-proxy')
   }
 
-  #connect(webSocket: WebSocket, source: LinkSource, route: Route, visitor: Visitor): void {
+  #connect(socket: LinkSocket, source: LinkSource, route: Route, visitor: Visitor): void {
     source.account.holders++
-    const link = new Link(webSocket, source, this.#context, () => {
+    const link = new Link(socket, source, this.#context, () => {
       source.account.holders--
       this.#links.delete(link)
       if (this.#links.size === 0) this.#onLastLinkClosed()

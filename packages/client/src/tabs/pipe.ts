@@ -1,6 +1,6 @@
 import { closeCodes, type LinkEnd } from '../link.js'
 import { guarded } from '../listeners.js'
-import type { Clock } from '../types.js'
+import type { Clock, TransportKind } from '../types.js'
 import type { TabChannel } from './platform.js'
 import type { Member, Trunk } from './trunk.js'
 
@@ -12,7 +12,7 @@ export interface Line {
 }
 
 /** From the leader: the socket is open, a frame, or the end. */
-type ToMember = Uint8Array | { readonly open: true } | { readonly end: LinkEnd }
+type ToMember = Uint8Array | { readonly open: TransportKind } | { readonly end: LinkEnd }
 
 /** To the leader: a frame, how many bytes of frames were taken, or that the tab has left. */
 type ToLeader = Uint8Array | { readonly taken: number } | { readonly left: true }
@@ -42,7 +42,7 @@ export class FollowerLine implements Line {
       if (data instanceof Uint8Array) {
         guarded(() => member.deliver(data))
         this.#post({ taken: data.length })
-      } else if ('open' in data) member.opened()
+      } else if ('open' in data) member.opened(data.open)
       else {
         this.#finish()
         member.closed(data.end)
@@ -93,8 +93,8 @@ export class PipeMember implements Member {
     channel.onmessage = ({ data }: { readonly data: ToLeader }) => guarded(() => this.#received(data))
   }
 
-  opened(): void {
-    this.#post({ open: true })
+  opened(transport: TransportKind): void {
+    this.#post({ open: transport })
   }
 
   deliver(frame: Uint8Array): void {

@@ -1,5 +1,5 @@
 import type { LinkEnd } from '../link.js'
-import type { WebSocketLike } from '../types.js'
+import type { TransportKind, WebSocketLike } from '../types.js'
 import type { Line } from './pipe.js'
 import type { Member } from './trunk.js'
 
@@ -8,6 +8,7 @@ export class TabSocket implements WebSocketLike, Member {
   binaryType = ''
   readyState = 0
   readonly bufferedAmount = 0
+  transport: TransportKind = 'websocket'
   onopen: ((event: never) => void) | null = null
   onmessage: ((event: never) => void) | null = null
   onclose: ((event: never) => void) | null = null
@@ -49,8 +50,9 @@ export class TabSocket implements WebSocketLike, Member {
     this.#over()
   }
 
-  opened(): void {
+  opened(transport: TransportKind): void {
     if (this.readyState !== 0) return
+    this.transport = transport
     this.readyState = 1
     this.onopen?.({} as never)
   }

@@ -3,11 +3,12 @@ import type { Backoff } from '../backoff.js'
 import { closeCodes, type LinkEnd } from '../link.js'
 import { guarded, report } from '../listeners.js'
 import { Pulse } from '../pulse.js'
-import type { Clock, WebSocketLike } from '../types.js'
+import type { Clock, TransportKind, WebSocketLike } from '../types.js'
 
 /** A tab's end of what the leader carries for it: a socket whose other end is the trunk. */
 export interface Member {
-  opened(): void
+  /** @param transport what carries it */
+  opened(transport: TransportKind): void
   /** a frame of the relay, with the channels of this member */
   deliver(frame: Uint8Array): void
   /** the last that it hears */
@@ -66,7 +67,7 @@ export class Trunk {
   /** @param urgent not to wait for the time at which the next attempt is due */
   attach(member: Member, urgent: boolean): void {
     this.#members.set(member, new Map())
-    if (this.#isOpen) member.opened()
+    if (this.#isOpen) member.opened(this.#transport)
     else if (this.#socket === null && (urgent || !this.#waits)) this.#connect()
   }
 
@@ -134,6 +135,10 @@ export class Trunk {
 
   // The socket
 
+  get #transport(): TransportKind {
+    return this.#socket?.transport ?? 'websocket'
+  }
+
   #connect(): void {
     this.#waits = false
     this.#backoff.cancel()
@@ -157,7 +162,7 @@ export class Trunk {
   #socketOpened(): void {
     this.#isOpen = true
     this.#pulse?.heard()
-    for (const member of [...this.#members.keys()]) member.opened()
+    for (const member of [...this.#members.keys()]) member.opened(this.#transport)
     this.#opened()
   }
 

@@ -1,12 +1,12 @@
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { SynclineError } from '@syncline/protocol'
-import type { RawData, WebSocket } from 'ws'
+import type { RawData } from 'ws'
 import type { Held } from '../backlog.js'
 import { countRefusal } from '../counters.js'
 import { type Account, type Measure, waitMsMax } from '../limits/account.js'
 import type { RelayContext } from './context.js'
 import { Outbox } from './outbox.js'
+import type { ByteSource, LinkSocket } from './socket.js'
 
 /** A link's sense of time: all links of a relay share one timer. */
 export const beatMs = 5_000
@@ -27,7 +27,7 @@ export interface LinkHandler {
   readonly slowReaderStatus: number
   /** puts messages into WebSocket messages */
   pack(messages: Uint8Array[]): readonly Uint8Array[]
-  /** one binary WebSocket message; the bytes are the handler's to keep */
+  /** one binary message; the bytes are the handler's to keep */
   received(frame: Uint8Array): void
   /** the reader of a channel does not keep up, or does again */
   congested(channel: number, isCongested: boolean): void
@@ -45,21 +45,21 @@ export interface LinkHandler {
 
 /** Where a link comes from. */
 export interface LinkSource {
-  /** the stream below the WebSocket */
-  readonly stream: Duplex
+  /** the stream below the socket */
+  readonly stream: ByteSource
   readonly address: string
   /** what the address may take of the relay */
   readonly account: Account
 }
 
 /**
- * One WebSocket, made safe: no exception leaves its callbacks, a half-open one is found, and so is one that does not
+ * One socket, made safe: no exception leaves its callbacks, a half-open one is found, and so is one that does not
  * take what it is sent.
  */
 export class Link implements Held {
   /** what the address may take of the relay */
   readonly account: Account
-  readonly #socket: WebSocket
+  readonly #socket: LinkSocket
   readonly #address: string
   /** null where the stream below is none that counts its bytes */
   readonly #stream: Socket | null
@@ -86,7 +86,7 @@ export class Link implements Held {
   /**
    * @param forget called when the socket is closed
    */
-  constructor(socket: WebSocket, { stream, address, account }: LinkSource, context: RelayContext, forget: () => void) {
+  constructor(socket: LinkSocket, { stream, address, account }: LinkSource, context: RelayContext, forget: () => void) {
     this.account = account
     this.#socket = socket
     this.#address = address

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { framed } from './frame.js'
 import { Interleaver } from './interleaver.js'
+import type { LinkSocket } from './socket.js'
 import { atEndOfTurn, type TurnEnd } from './turn.js'
 
 // a frame goes out in fragments of this size, so that a reader's progress is seen before a large one is through
@@ -31,7 +32,7 @@ type Stream = Pick<Socket, 'write' | 'writableLength' | 'bytesWritten'>
  * turns, and the socket is given no more than it can take: what waits here can be counted and shared.
  */
 export class Outbox implements TurnEnd {
-  readonly #socket: WebSocket
+  readonly #socket: LinkSocket
   readonly #stream: Stream | null
   readonly #options: OutboxOptions
   readonly #messages = new Interleaver()
@@ -51,7 +52,7 @@ export class Outbox implements TurnEnd {
   #isFlushing = false
 
   /** @param stream null where it is none that counts its bytes: then all goes through the WebSocket */
-  constructor(socket: WebSocket, stream: Stream | null, options: OutboxOptions) {
+  constructor(socket: LinkSocket, stream: Stream | null, options: OutboxOptions) {
     this.#socket = socket
     this.#stream = stream
     this.#options = options
