@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
 import { type Connection, type ConnectOptions, connect } from '@syncline/client'
 import type { Append } from '@syncline/protocol'
-import { MemoryLog, Relay, type RelayOptions } from '@syncline/server'
+import { MemoryLog, Relay, type RelayOptions, type Revocation } from '@syncline/server'
 import { onTestFinished } from 'vitest'
 
 /** A log that outlives its relay, and whose commits wait where the test wants it. */
@@ -59,6 +59,10 @@ export class TestRelay {
 
   remove(document: string): Promise<boolean> {
     return this.#relay.remove(document)
+  }
+
+  revoke(revocation: Revocation): Promise<number> {
+    return this.#relay.revoke(revocation)
   }
 
   create(document: string): Promise<boolean> {

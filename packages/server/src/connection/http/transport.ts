@@ -82,8 +82,6 @@ export class HttpTransport {
 
   async #send(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket, account } = this.#senderOf(request)
-    const { limiter } = this.#context
-    limiter.reserve('messages', 1, [account], 0)
     const sequence = Number(request.headers[sequenceHeader])
     if (!Number.isSafeInteger(sequence) || sequence < 1) {
       throw new SynclineError('invalid_request', 'Syncline-Sequence is 1, 2, 3, …')
@@ -91,7 +89,7 @@ export class HttpTransport {
     const cancel = this.#context.clock.after(bodyMsMax, () => request.destroy())
     try {
       const repeatedBytes = await socket.receive(sequence, request)
-      if (repeatedBytes > 0) limiter.reserve('bytes', repeatedBytes, [account], 0)
+      if (repeatedBytes > 0) this.#chargeRepeated(repeatedBytes, account)
     } catch (error) {
       const status = error instanceof SynclineError ? fatal[error.code] : undefined
       if (status !== undefined) socket.close(status, Buffer.from((error as SynclineError).code))
@@ -100,6 +98,12 @@ export class HttpTransport {
       cancel()
     }
     response.writeHead(204).end()
+  }
+
+  /** What is new its connection charges for. */
+  #chargeRepeated(bytes: number, account: Account): void {
+    this.#context.limiter.reserve('messages', 1, [account])
+    this.#context.limiter.reserve('bytes', bytes, [account])
   }
 
   /** Whoever guesses pays for it as for opening a document. */
