@@ -69,6 +69,10 @@ export class TestRelay {
     return this.#relay.create(document)
   }
 
+  revoke(revocation: Revocation): Promise<number> {
+    return this.#relay.revoke(revocation)
+  }
+
   async start(): Promise<void> {
     this.#relay = new Relay(this.log, this.#options)
     this.#server = createServer((request, response) => this.page(request, response))

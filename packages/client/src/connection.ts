@@ -167,7 +167,9 @@ export class RelayConnection implements Connection, DocumentHost {
     if (options.doc && options.doc !== shared.document.doc) {
       throw new SynclineError('invalid_option', `"${name}" is open with another Y.Doc`)
     }
-    const handle: Handle = new Handle(shared.document, () => this.#release(shared, handle))
+    const release = () => this.#release(shared, handle)
+    const open = (other: string, how: OpenOptions) => this.open(other, how)
+    const handle: Handle = new Handle(shared.document, release, open, options.subdocuments)
     shared.handles.add(handle)
     return handle
   }

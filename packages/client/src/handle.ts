@@ -3,7 +3,15 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { SharedDocument } from './document.js'
 import { Listeners } from './listeners.js'
-import type { DocumentHandle, DocumentStatus, RefusedEdit, Replacement } from './types.js'
+import { Subdocuments } from './subdocuments/subdocuments.js'
+import type {
+  DocumentHandle,
+  DocumentStatus,
+  OpenOptions,
+  RefusedEdit,
+  Replacement,
+  SubdocumentOptions,
+} from './types.js'
 
 /** One `open` of a document: a view of the {@link SharedDocument} that can be closed by itself. */
 export class Handle implements DocumentHandle {
@@ -15,12 +23,22 @@ export class Handle implements DocumentHandle {
   readonly #listeners = new Listeners<DocumentStatus>()
   readonly #replacedListeners = new Listeners<Replacement>()
   readonly #stopListening: () => void
+  readonly #subdocuments: Subdocuments
   #closing: Promise<void> | null = null
   /** what the status was in the end */
   #last: DocumentStatus | null = null
 
-  /** @param release gives the handle back; resolves when what was to be sent has been */
-  constructor(document: SharedDocument, release: () => Promise<void>) {
+  /**
+   * @param release gives the handle back; resolves when what was to be sent has been
+   * @param open opens another document on the same connection
+   * @param policy what happens with subdocuments
+   */
+  constructor(
+    document: SharedDocument,
+    release: () => Promise<void>,
+    open: (name: string, options: OpenOptions) => DocumentHandle,
+    policy: OpenOptions['subdocuments'],
+  ) {
     this.name = document.name
     this.loaded = document.loaded
     this.synced = document.synced
@@ -33,6 +51,7 @@ export class Handle implements DocumentHandle {
     this.#stopListening = () => {
       for (const stop of stops) stop()
     }
+    this.#subdocuments = new Subdocuments(this, open, policy)
   }
 
   get doc(): Y.Doc {
@@ -65,6 +84,11 @@ export class Handle implements DocumentHandle {
     this.#document.dropRefused()
   }
 
+  openSubdocument(which: string | Y.Doc, options: SubdocumentOptions = {}): DocumentHandle {
+    if (this.#closing !== null) throw new SynclineError('closed')
+    return this.#subdocuments.open(which, options)
+  }
+
   on(event: 'replaced', listener: (replacement: Replacement) => void): () => void
   on(event: 'status', listener: (status: DocumentStatus) => void): () => void
   on(
@@ -81,6 +105,7 @@ export class Handle implements DocumentHandle {
   }
 
   async #close(): Promise<void> {
+    this.#subdocuments.close()
     await this.#release()
     this.#stopListening()
     const told = this.#document.status

@@ -31,6 +31,7 @@ export type {
   RefusedEdit,
   Replacement,
   StorageStatus,
+  SubdocumentOptions,
   TokenSource,
   TransportKind,
   WebSocketLike,

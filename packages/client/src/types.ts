@@ -163,7 +163,16 @@ export interface OpenOptions {
    * document has content, here or on the relay.
    */
   readonly initial?: FirstContent
+  /**
+   * What happens with subdocuments: `load` opens those that the application loads (`subdocument.load()`) or that load by
+   * themselves (`autoLoad`), for as long as the handle and they last; `manual` opens none but those that
+   * {@link DocumentHandle.openSubdocument} is asked for. Default `manual`.
+   */
+  readonly subdocuments?: 'manual' | 'load'
 }
+
+/** Options of `openSubdocument`: those of `open`, without the `Y.Doc`, which is there. */
+export type SubdocumentOptions = Omit<OpenOptions, 'doc'>
 
 /** An open document. Handles of one name share `doc` and `awareness`, which `replaced` can change. */
 export interface DocumentHandle {
@@ -201,6 +210,16 @@ export interface DocumentHandle {
   readonly refused: readonly RefusedEdit[]
   /** Lets go of what is `refused`. */
   dropRefused(): void
+  /**
+   * Opens a subdocument of `doc` over the same connection, as the document `<name>/<guid>`: with a status, awareness and
+   * local copy of its own, and with the grants of this one. Its `doc` is the instance that is in the document. It ends when
+   * that is unloaded (`subdocument.destroy()`) or removed, or with `close()`.
+   *
+   * @param which the subdocument, or its guid
+   * @throws SynclineError `invalid_option` where `doc` has none like that now; `closed`; `invalid_name` where the two names
+   * are too long together
+   */
+  openSubdocument(which: string | Y.Doc, options?: SubdocumentOptions): DocumentHandle
   /**
    * Calls back when something was refused, or first content withdrawn: `doc` and `awareness` are others now. The old ones
    * show what they showed and are left to the application; nothing of them is synced any more. Bind editors anew.

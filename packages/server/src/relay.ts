@@ -11,6 +11,7 @@ import { answeredProtocol } from './auth/bearer.js'
 import { Gate } from './auth/gate.js'
 import { authorizeEveryone } from './auth/none.js'
 import { type RevocationStore, Revocations } from './auth/revocations.js'
+import { type SubdocumentAccess, withParents } from './auth/subdocuments.js'
 import { Backlog } from './backlog.js'
 import { type Clock, systemClock } from './clock.js'
 import type { RelayContext } from './connection/context.js'
@@ -62,6 +63,11 @@ export interface RelayOptions {
    * do everything
    */
   readonly authorize?: Authorize
+  /**
+   * whose grants open a subdocument, `<parent>/<UUID>`: its parent's as well as its own (`parent`, the default), or its own
+   * alone (`own`), for applications that name documents like that and mean none
+   */
+  readonly subdocumentAccess?: SubdocumentAccess
   /** where revocations outlive the process: {@link revocationFile}. Default: nowhere */
   readonly revocations?: RevocationStore
   /** origins whose pages may connect, beside those of the relay's own host; `*` is everyone */
@@ -417,7 +423,10 @@ function contextOf(log: Log, limits: RelayLimits, options: RelayOptions): RelayC
   })
   let sessions = 0
   const nextSession = () => ++sessions
-  const authorize = options.authorize ?? authorizeEveryone
+  const asked = options.authorize ?? authorizeEveryone
+  // a relay that asks nobody is told by this very function
+  const isAsked = asked !== authorizeEveryone && options.subdocumentAccess !== 'own'
+  const authorize = isAsked ? withParents(asked) : asked
   const revocations = new Revocations(options.revocations ?? null)
   const gate = new Gate({ authorize, revocations, limits, clock, logger, exception })
   const bounds = { backlog, limiter: new Limiter(limits, clock), proxies: new ProxyTrust(options.trustProxy ?? []) }

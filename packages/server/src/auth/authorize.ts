@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Access } from '@syncline/protocol'
+import { parentsOf } from './subdocuments.js'
 
 /** What is known of who connected: parts of the HTTP request, which itself would cost 2 KB for each connection. */
 export interface Visitor {
@@ -51,9 +52,10 @@ export interface Authorize {
   readonly revoked?: (revocation: Revocation) => void
 }
 
-/** True where a revocation is about this subject and this document. */
+/** True where a revocation is about this subject and this document; one of a document is about its subdocuments too. */
 export function concerns({ subject, document }: Revocation, of: { subject: string; document: string }): boolean {
-  return (subject === undefined || subject === of.subject) && (document === undefined || document === of.document)
+  if (subject !== undefined && subject !== of.subject) return false
+  return document === undefined || document === of.document || parentsOf(of.document).includes(document)
 }
 
 const subjectBytesMax = 256 // it is stored with each record

@@ -1,5 +1,6 @@
 import { SynclineError } from '@syncline/protocol'
 import { type Grant, isSubject, type Revocation } from './authorize.js'
+import { parentsOf } from './subdocuments.js'
 
 /** No token that lasts longer is taken: after that, none is left that a revocation could be about. */
 export const lifetimeMsMax = 30 * 24 * 60 * 60_000
@@ -42,7 +43,11 @@ export class Revocations {
   /** True where this rests on something that was issued before its subject, or its document, was revoked. */
   covers({ subject, issuedAt }: Pick<Grant, 'subject'> & { readonly issuedAt: number }, document: string): boolean {
     if (this.#revoked.size === 0) return false
-    const about: Revocation[] = [{ subject }, { document }, { subject, document }]
+    const documents = [document, ...parentsOf(document)]
+    const about: Revocation[] = [
+      { subject },
+      ...documents.flatMap((each) => [{ document: each }, { subject, document: each }]),
+    ]
     return about.some((each) => issuedAt <= (this.#revoked.get(keyOf(each))?.time ?? Number.NEGATIVE_INFINITY))
   }
 

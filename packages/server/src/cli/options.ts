@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
 import { Command } from 'commander'
 import { z } from 'zod'
+import type { SubdocumentAccess } from '../auth/index.js'
 import type { TrustProxy } from '../limits/address.js'
 import type { RelayLimits } from '../limits/limits.js'
 import { type LogLevel, logLevels } from '../logger.js'
@@ -37,6 +38,7 @@ export interface ServeOptions {
   /** where `/metrics` is served on this machine, or null */
   readonly metricsPort: number | null
   readonly auth: AuthOptions
+  readonly subdocumentAccess: SubdocumentAccess
   /** those that differ from the defaults */
   readonly limits: Partial<RelayLimits>
   readonly trustProxy: TrustProxy
@@ -80,6 +82,7 @@ const serveSchema = z
       .transform((text) => amountOf(text)!)
       .nullable()
       .default(null),
+    subdocumentAccess: z.enum(['parent', 'own'], 'expected parent or own').default('parent'),
     tlsCert: z.string().optional(),
     tlsKey: z.string().optional(),
     ...limitsShape,
@@ -134,6 +137,9 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
       ),
     )
     .addOption(setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'))
+    .addOption(
+      setting('subdocument-access', '<whose>', 'whose grants open a subdocument: parent (default), or own alone'),
+    )
     .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
     .addOption(setting('tls-key', '<file>', 'its key'))
   for (const option of [...limitSettings(), ...authSettings()]) command.addOption(option)
@@ -159,9 +165,9 @@ export function parseServeOptions(given: unknown): ServeOptions {
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files, cacheControl, metricsPort, limit: limits, trustProxy } = parsed.data
+  const { static: files, cacheControl, metricsPort, limit: limits, trustProxy, subdocumentAccess } = parsed.data
   const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
-  return { ...resolved, cacheControl, metricsPort, auth, limits, trustProxy, tls }
+  return { ...resolved, cacheControl, metricsPort, auth, subdocumentAccess, limits, trustProxy, tls }
 }
 
 function describe({ path, message }: z.core.$ZodIssue): string {

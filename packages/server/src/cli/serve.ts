@@ -48,12 +48,13 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
     log = await openLevelLog(options.data)
     return log
   }
-  const { allowOrigins, keepHistory, diskReserve, limits, trustProxy } = options
+  const { allowOrigins, keepHistory, diskReserve, limits, trustProxy, subdocumentAccess } = options
   const disk = { space: () => spaceOf(options.data), ...(diskReserve === null ? {} : { reserveBytes: diskReserve }) }
   const revocations = revocationsIn(options.data)
   const metrics = new Metrics({ space: disk.space, process: true })
   const relay = new Relay(await openLog(), {
     ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, limits, trustProxy, commitObserver: metrics },
+    subdocumentAccess,
     reopen: openLog,
   })
   try {
