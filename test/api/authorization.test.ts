@@ -1,7 +1,8 @@
-import { authorizeByJwt } from '@syncline/server'
+import { get } from 'node:http'
+import { type Authorize, authorizeByJwt, authorizeByUrl, type Grant, type RelayOptions } from '@syncline/server'
 import { describe, expect, test, vi } from 'vitest'
 import { TestClock } from '../relay/support.js'
-import { secret, signed } from '../support/issuer.js'
+import { reply, secret, serveLocally, signed } from '../support/issuer.js'
 import { until } from '../support/until.js'
 import { EventReader } from './events.js'
 import { json, jsonPatch, mergePatch, startApi } from './support.js'
@@ -50,7 +51,6 @@ const requests: [path: string, init: RequestInit, access: 'read' | 'write'][] = 
 ]
 const forOperators: [path: string, init: RequestInit][] = [
   ['/documents', {}],
-  ['/documents/new', json('PUT', {})],
   ['/documents/secret', { method: 'DELETE' }],
   ['/documents/secret/sessions', {}],
   ['/documents/secret/sessions/1', { method: 'DELETE' }],
@@ -154,5 +154,135 @@ describe('who may do what over HTTP', () => {
     expect(await clients()).toHaveLength(1)
     await relay.revoke({ subject: 'ada' })
     await until('it to be gone', async () => (await clients()).length === 0)
+  })
+})
+
+describe('operators over HTTP', () => {
+  const startWith = async (options: RelayOptions) => {
+    const api = await startApi(options)
+    await api.relay.document('secret').transact((doc) => void doc.getText('title').insert(0, 's'))
+    const codeOf = async (path: string, init: RequestInit) => {
+      const answer = await api.ask(path, init)
+      const { code } = answer.ok ? { code: '' } : await answer.json()
+      return `${answer.status} ${code}`.trim()
+    }
+    return { ...api, codeOf }
+  }
+  const byJwt = async (clock: TestClock) => authorizeByJwt({ key: { secret }, clockSkewMs: 0, now: clock.now })
+
+  test('by a token do what is theirs, read every document, and write what else the token says', async () => {
+    const clock = new TestClock()
+    const { codeOf, relay } = await startWith({ clock, authorize: await byJwt(clock) })
+    const root = await signed({ sub: 'root', admin: true, documents: { mine: 'write' } })
+    const code = (path: string, init: RequestInit = {}) => codeOf(path, withToken(init, root))
+    expect(await code('/documents')).toBe('200')
+    expect(await code('/documents/secret/sessions')).toBe('200')
+    expect(await code('/documents/secret/sessions/1', { method: 'DELETE' })).toBe('404 no_session')
+    expect(await code('/documents/secret')).toBe('200')
+    expect(await code('/documents/secret', mergePatch({ title: 'x' }))).toBe('403 read_only')
+    expect(await code('/documents/secret', { method: 'DELETE' })).toBe('204')
+    expect(await code('/documents/secret', json('PUT', { title: 'anew' }))).toBe('201')
+    expect(await code('/documents/mine', json('PUT', {}))).toBe('201')
+    expect(await code('/documents/%24relay', json('PUT', {}))).toBe('400 invalid_name')
+    expect((await relay.document('secret').read()).plain).toEqual({ title: 'anew' })
+  })
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['false', false],
+    ['text', 'true'],
+    ['a number', 1],
+    ['a list', [true]],
+    ['an object', { '*': true }],
+  ])('are not made by %s in the claim', async (_, admin) => {
+    const clock = new TestClock()
+    const { codeOf } = await startWith({ clock, authorize: await byJwt(clock) })
+    const given = await signed({ sub: 'eve', admin, documents: { '*': 'write', $relay: 'write' } })
+    for (const [path, init] of forOperators) expect(await codeOf(path, withToken(init, given))).toBe('403 forbidden')
+    const none = await signed({ sub: 'eve', admin, documents: {} })
+    expect(await codeOf('/documents/secret', { headers: bearer(none) })).toBe('403 forbidden')
+  })
+
+  test('are none any more once their token is over or revoked, by subject or all of them', async () => {
+    const clock = new TestClock()
+    const { codeOf, relay } = await startWith({ clock, authorize: await byJwt(clock) })
+    const list = async (given: string) => codeOf('/documents', { headers: bearer(given) })
+    const [root, other] = [await signed({ sub: 'root', admin: true }), await signed({ sub: 'other', admin: true })]
+    expect([await list(root), await list(other)]).toEqual(['200', '200'])
+    await relay.revoke({ subject: 'root' })
+    expect([await list(root), await list(other)]).toEqual(['403 revoked', '200'])
+    await relay.revoke({ document: '$relay' })
+    expect(await list(other)).toBe('403 revoked')
+    clock.pass(2_000)
+    const later = await signed({ sub: 'root', admin: true, iat: Math.floor(clock.now() / 1_000) })
+    expect(await list(later)).toBe('200')
+    clock.pass(hourMs + 1_000)
+    expect(await list(later)).toBe('401 token_expired')
+    expect(await codeOf('/documents', {})).toBe('401 unauthorized')
+  })
+
+  test('are made by a backend, which is asked for $relay', async () => {
+    const answers: Record<string, unknown> = {
+      root: { subject: 'root', access: 'read', admin: true },
+      ada: { subject: 'ada', access: 'write' },
+      odd: { subject: 'odd', access: 'write', admin: 'yes' },
+    }
+    const asked: string[] = []
+    const url = await serveLocally((_request, body, response) => {
+      const { document, token } = JSON.parse(body)
+      asked.push(document)
+      reply(response, 200, answers[token])
+    })
+    const clock = new TestClock()
+    const authorize = authorizeByUrl({ url, now: clock.now })
+    const { codeOf, relay } = await startWith({ clock, authorize })
+    const list = async (given: string) => codeOf('/documents', { headers: bearer(given) })
+    expect([await list('root'), await list('ada')]).toEqual(['200', '403 forbidden'])
+    expect(await list('odd')).toBe('503 authorization_unavailable')
+    expect(new Set(asked)).toEqual(new Set(['$relay']))
+    answers.root = answers.ada
+    expect(await list('root')).toBe('200')
+    clock.pass(301_000)
+    expect(await list('root')).toBe('403 forbidden')
+    await relay.revoke({ subject: 'ada' })
+    expect(await list('ada')).toBe('403 forbidden') // the answer is newer
+  })
+
+  test.each<[unknown, string]>([
+    [true, '200'],
+    [undefined, '403 forbidden'],
+    ['true', '403 forbidden'],
+    [1, '403 forbidden'],
+  ])('are made by a function that answers admin: %j or not', async (admin, expected) => {
+    const grant = { subject: 'root', access: 'write', expiresAt: null, admin } as Grant
+    const authorize: Authorize = async () => grant
+    expect(await (await startWith({ authorize })).codeOf('/documents', {})).toBe(expected)
+  })
+
+  test('are, where nobody is asked, those on the same machine', async () => {
+    const { codeOf, url } = await startWith({})
+    const list = (headers: Record<string, string>) => codeOf('/documents', { headers })
+    expect(await list({})).toBe('200')
+    expect(await list({ 'X-Forwarded-For': '127.0.0.1' })).toBe('403 forbidden')
+    expect(await list({ Forwarded: 'for=127.0.0.1' })).toBe('403 forbidden')
+    // a name of somebody else's that was made to lead here
+    const status = await new Promise((resolve, reject) => {
+      const options = { headers: { Host: 'evil.test', Origin: 'http://evil.test' } }
+      get(`${url}/api/v1/documents`, options, (answer) => resolve(answer.resume().statusCode)).on('error', reject)
+    })
+    expect(status).toBe(403)
+  })
+
+  test('leave creating to whoever may write the document, but for deleted ones', async () => {
+    const clock = new TestClock()
+    const { codeOf, relay } = await startWith({ clock, authorize: await byJwt(clock) })
+    const create = async (name: string, documents: Record<string, string>) =>
+      codeOf(`/documents/${name}`, withToken(json('PUT', { title: 'x' }), await token('ada', documents)))
+    expect(await create('new', { new: 'read' })).toBe('403 read_only')
+    expect(await create('new', { other: 'write' })).toBe('403 forbidden')
+    expect(await create('new', { new: 'write' })).toBe('201')
+    expect(await create('new', { new: 'write' })).toBe('409 document_exists')
+    await relay.remove('new')
+    expect(await create('new', { new: 'write' })).toBe('410 document_deleted')
   })
 })

@@ -230,6 +230,7 @@ describe('syncline serve', () => {
 
 describe('syncline token', () => {
   test.each<[string[], string]>([
+    [[], '--document or --admin'],
     [['--document', 'notes'], '--document'],
     [['--document', 'notes:admin'], '--document'],
     [['--document', 'notes:read', '--expires-in', '31d'], '--expires-in'],

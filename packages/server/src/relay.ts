@@ -271,6 +271,7 @@ export class Relay {
    * @throws SynclineError `storage_failed`, `shutting_down`
    */
   create(document: string): Promise<boolean> {
+    this.#documents.forget(document)
     return this.#rooms.create(document)
   }
 

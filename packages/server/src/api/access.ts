@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { type Access, SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
-import type { Visitor } from '../auth/authorize.js'
+import { relayDocument, type Visitor } from '../auth/authorize.js'
 import { tokenIn } from '../auth/bearer.js'
 import { type Admitted, type FullGrant, type Gate, isOver } from '../auth/gate.js'
 import type { Clock } from '../clock.js'
@@ -15,6 +15,8 @@ import type { ApiServices } from './services.js'
 export interface Admission {
   /** kept in the log with what is written */
   readonly subject: string
+  /** may do what concerns the document as a whole, or more than it */
+  readonly isOperator: boolean
   /** Throws where the grant has ended meanwhile: before anything is told, and in the turn in which an edit is made. */
   assertHolds(): void
   /** Calls back when the grant ends, for what goes on: then the request does not end the admission, `leave` does. */
@@ -22,25 +24,71 @@ export interface Admission {
   leave(): void
 }
 
+/** What runs with an admission. */
+export type Run = (admission: Admission) => Promise<Response>
+
 /**
  * Runs a request on one document with the grant of whoever sent it: as on the socket, and until it ends or is revoked.
  *
  * @throws SynclineError what the authorisation refuses with, `read_only`, `rate_limited`
  */
 export async function admitted(
+  services: ApiServices,
+  context: Context,
+  document: string,
+  wanted: Access,
+  run: Run,
+): Promise<Response> {
+  return using(await admit(services, context, document, wanted), run)
+}
+
+/**
+ * Runs a request of an operator, and nobody else's: for what concerns more than one document, or one as a whole.
+ *
+ * @throws SynclineError what the authorisation refuses with, `rate_limited`
+ */
+export async function asOperator(services: ApiServices, context: Context, run: Run): Promise<Response> {
+  return using(await admit(services, context, relayDocument, 'read'), run)
+}
+
+/**
+ * Runs a request of somebody who may write a document, or of an operator, whatever he may write.
+ *
+ * @throws SynclineError what the authorisation refuses with, `read_only`, `rate_limited`
+ */
+export async function asWriterOrOperator(
+  services: ApiServices,
+  context: Context,
+  document: string,
+  run: Run,
+): Promise<Response> {
+  const writer = await admit(services, context, document, 'write').catch((error: unknown) => {
+    if (error instanceof SynclineError && ['forbidden', 'read_only', 'revoked'].includes(error.code)) return error
+    throw error
+  })
+  if (!(writer instanceof SynclineError)) return using(writer, run)
+  const operator = await admit(services, context, relayDocument, 'read').catch(() => {
+    throw writer
+  })
+  return using(operator, run)
+}
+
+async function admit(
   { context: { gate, clock, limiter, proxies } }: ApiServices,
   context: Context,
   document: string,
   wanted: Access,
-  run: (admission: Admission) => Promise<Response>,
-): Promise<Response> {
+): Promise<RequestAdmission> {
   const visitor = visitorFrom(context, proxies)
   // a request can wait as well where it came from
   limiter.reserve('opens', 1, [limiter.address(visitor.address)], 0)
   const grant = await gate.ask(document, { token: tokenIn(visitor), visitor })
   limiter.reserve('messages', 1, [limiter.subject(grant.subject)], 0)
   if (wanted === 'write' && grant.access !== 'write') throw new SynclineError('read_only')
-  const admission = new RequestAdmission(gate, clock, document, grant)
+  return new RequestAdmission(gate, clock, document, grant)
+}
+
+async function using(admission: RequestAdmission, run: Run): Promise<Response> {
   try {
     return await run(admission)
   } finally {
@@ -70,6 +118,10 @@ class RequestAdmission implements Admission, Admitted {
 
   get subject(): string {
     return this.#grant.subject
+  }
+
+  get isOperator(): boolean {
+    return this.#grant.admin
   }
 
   get isWatched(): boolean {
@@ -106,22 +158,6 @@ class RequestAdmission implements Admission, Admitted {
     if (leftMs <= 0) return this.expel(new SynclineError('token_expired'))
     this.#cancelTimer = this.#clock.after(Math.min(leftMs, timerMsMax), () => this.#endOnTime())
   }
-}
-
-/** Somebody who may do what is for operators. */
-export interface Operator {
-  readonly subject: string
-}
-
-/**
- * Lets an operator pass, and nobody else: for what concerns more than one document, or the document as a whole.
- *
- * @throws SynclineError `forbidden`
- */
-export async function requireAdmin({ context: { gate } }: ApiServices, _context: Context): Promise<Operator> {
-  // a relay without authorisation lets everybody do everything; there is no other kind of operator yet
-  if (gate.isOpen) return { subject: '' }
-  throw new SynclineError('forbidden', 'This is for operators')
 }
 
 /** What is known of who sends a request; of one that came over no socket, such as a test's, what it says itself. */

@@ -1,6 +1,7 @@
 import { assertDocumentName, SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { relayDocument } from '../auth/authorize.js'
 import { assertStorable, type Json } from '../documents/values.js'
 import type { ApiServices } from './services.js'
 
@@ -18,6 +19,7 @@ export function documentNameOf({ context: { limits } }: ApiServices, context: Co
     throw new SynclineError('invalid_name', 'The document name has a malformed percent escape')
   }
   assertDocumentName(name, limits.nameBytesMax)
+  if (name === relayDocument) throw new SynclineError('invalid_name', `${relayDocument} stands for the relay itself`)
   return name
 }
 

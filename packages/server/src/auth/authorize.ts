@@ -18,7 +18,10 @@ export interface Credentials {
   readonly visitor: Visitor
 }
 
-/** Who asks for which document. */
+/** The name that stands for the relay itself: whoever is granted it, as an operator, may operate the relay. */
+export const relayDocument = '$relay'
+
+/** Who asks for which document; operators ask for {@link relayDocument}. */
 export interface GrantRequest extends Credentials {
   readonly document: string
 }
@@ -30,6 +33,11 @@ export interface Grant {
   readonly access: Access
   /** ms since 1970; from then on the session is over, unless it was granted anew. Null: it holds until it is revoked */
   readonly expiresAt: number | null
+  /**
+   * an operator: may do what concerns the relay, or a document as a whole, such as to list and to delete documents, and to
+   * end sessions. Asked for as {@link relayDocument}. Default: false
+   */
+  readonly admin?: boolean
   /**
    * ms since 1970: when what it rests on was issued. A revocation after that makes it void. Default: when it was asked for
    */

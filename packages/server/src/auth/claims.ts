@@ -1,9 +1,26 @@
 import type { Access } from '@syncline/protocol'
 import { z } from 'zod'
 import { matchesPattern } from '../names.js'
+import { relayDocument } from './authorize.js'
 
 const access = z.enum(['read', 'write'])
 const documents = z.union([z.record(z.string(), access), z.array(z.object({ name: z.string(), access }))])
+
+/**
+ * What a token allows on a document: operators may read every document, and write where the claim `documents` says so.
+ * Nothing but `true` makes an operator.
+ *
+ * @returns null where it allows nothing
+ */
+export function claimedAccess(
+  claims: Readonly<Record<string, unknown>>,
+  document: string,
+): { access: Access; admin: boolean } | null {
+  const admin = claims.admin === true
+  if (document === relayDocument) return admin ? { access: 'read', admin } : null
+  const access = accessIn(claims.documents, document) ?? (admin ? 'read' : null)
+  return access === null ? null : { access, admin }
+}
 
 /**
  * What a token's claim `documents` allows on one of them: the most that any of its entries does. Entries are names, or

@@ -2,8 +2,7 @@ import type { Limits } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import type { Logger } from '../logger.js'
-import { type Authorize, type Credentials, concerns, type Grant, type Revocation } from './authorize.js'
-import { authorizeEveryone } from './none.js'
+import { type Authorize, type Credentials, concerns, type Grant, type Revocation, relayDocument } from './authorize.js'
 import { assertRevocation, type Revocations } from './revocations.js'
 
 // a backend that is down is told of now and then, not with each visitor
@@ -40,11 +39,6 @@ export class Gate {
     this.#options = options
   }
 
-  /** True where nobody is asked who it is: everybody may do everything. */
-  get isOpen(): boolean {
-    return this.#options.authorize === authorizeEveryone
-  }
-
   /**
    * Asks for a grant.
    *
@@ -63,7 +57,7 @@ export class Gate {
       })
       return authorize({ document, token, visitor })
     })
-    const full = { ...grant, issuedAt: grant.issuedAt ?? askedAt }
+    const full = completed(document, grant, askedAt)
     if (revocations.covers(full, document)) throw new SynclineError('revoked')
     if (isOver(full, clock.now())) throw new SynclineError('token_expired')
     return full
@@ -125,6 +119,18 @@ export class Gate {
     this.#complainedAt = now
     this.#options.logger.warn({ error }, 'it cannot be told who may do what: nobody is let in')
   }
+}
+
+/**
+ * Whatever the answer was, the relay itself is for operators, and nobody writes it.
+ *
+ * @throws SynclineError `forbidden`
+ */
+function completed(document: string, grant: Grant, askedAt: number): FullGrant {
+  const full = { ...grant, admin: grant.admin === true, issuedAt: grant.issuedAt ?? askedAt }
+  if (document !== relayDocument) return full
+  if (!full.admin) throw new SynclineError('forbidden', 'This is for operators')
+  return { ...full, access: 'read' }
 }
 
 /** True where a grant holds no more. */

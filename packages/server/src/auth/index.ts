@@ -6,6 +6,7 @@ export type {
   Revocation,
   Visitor,
 } from './authorize.js'
+export { relayDocument } from './authorize.js'
 export { authorizeByJwt, type JwtOptions } from './jwt.js'
 export type { JwtKey } from './keys.js'
 export { authorizeEveryone } from './none.js'

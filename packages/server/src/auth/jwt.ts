@@ -1,7 +1,7 @@
 import { SynclineError } from '@syncline/protocol'
 import { errors, type JWTPayload, jwtVerify } from 'jose'
 import { type Authorize, isSubject } from './authorize.js'
-import { accessIn } from './claims.js'
+import { claimedAccess } from './claims.js'
 import { type JwtKey, type Verifier, verifierOf } from './keys.js'
 import { lifetimeMsMax } from './revocations.js'
 
@@ -23,7 +23,7 @@ export interface JwtOptions {
 
 /**
  * Grants what signed tokens (JWT) say: `sub` and `exp`, `documents` with what may be read and written (see the README),
- * and perhaps `nbf`, `iss`, `aud`. With `iat`, a token that was issued after a revocation counts again. A token may last
+ * `admin` for operators, and perhaps `nbf`, `iss`, `aud`. With `iat`, a token that was issued after a revocation counts again. A token may last
  * 30 days.
  *
  * @throws SynclineError `invalid_option`
@@ -37,16 +37,16 @@ export async function authorizeByJwt(options: JwtOptions): Promise<Authorize> {
   return async ({ token, document }) => {
     if (token === null) throw new SynclineError('unauthorized', 'There is no token')
     const time = now()
-    const { sub, exp, iat, documents } = await verify(token, verifier, { ...options, clockSkewMs }, time)
+    const { sub, exp, iat, ...claims } = await verify(token, verifier, { ...options, clockSkewMs }, time)
     if (!isSubject(sub)) throw new SynclineError('unauthorized', 'The token has no subject')
     const expiresAt = exp! * 1_000 + clockSkewMs
     if (expiresAt - (iat === undefined ? time : iat * 1_000) > lifetimeMsMax + clockSkewMs) {
       throw new SynclineError('unauthorized', 'The token lasts longer than 30 days')
     }
-    const access = accessIn(documents, document)
-    if (access === null) throw new SynclineError('forbidden')
+    const claimed = claimedAccess(claims, document)
+    if (claimed === null) throw new SynclineError('forbidden')
     // who does not say when it was issued may have been issued before any revocation
-    return { subject: sub, access, expiresAt, issuedAt: (iat ?? 0) * 1_000 }
+    return { subject: sub, ...claimed, expiresAt, issuedAt: (iat ?? 0) * 1_000 }
   }
 }
 

@@ -31,12 +31,13 @@ export interface UrlOptions {
 const answerSchema = z.object({
   subject: z.string().refine(isSubject),
   access: z.enum(['read', 'write']),
+  admin: z.boolean().optional(),
   expiresIn: z.number().positive().optional(),
 })
 
 /**
  * Asks the application's backend: `POST` of `{ document, token?, cookie?, address, origin }`, answered by 200 with
- * `{ subject, access, expiresIn? }` (seconds, 300 where it does not say), by 401 where another token may help, by 403
+ * `{ subject, access, admin?, expiresIn? }` (seconds, 300 where it does not say), by 401 where another token may help, by 403
  * where none will. Anything else, no answer in time and a redirect keep the session out for now.
  *
  * @throws SynclineError `invalid_option`
@@ -99,9 +100,9 @@ function grantOf(text: string, askedAt: number): Grant {
   } catch {
     throw unavailable('The backend answered with something else')
   }
-  const { subject, access, expiresIn } = answer
+  const { subject, access, admin = false, expiresIn } = answer
   const lifetimeMs = expiresIn === undefined ? lifetimeMsDefault : Math.min(expiresIn * 1_000, lifetimeMsMax)
-  return { subject, access, expiresAt: askedAt + lifetimeMs, issuedAt: askedAt }
+  return { subject, access, admin, expiresAt: askedAt + lifetimeMs, issuedAt: askedAt }
 }
 
 function unavailable(fact: string): SynclineError {

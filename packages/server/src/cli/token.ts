@@ -9,7 +9,8 @@ import { printLine } from './terminal.js'
 
 interface TokenOptions {
   readonly subject: string
-  readonly document: readonly string[]
+  readonly document?: readonly string[]
+  readonly admin?: true
   readonly expiresIn: string
   readonly jwtSecretFile?: string
   readonly jwtIssuer?: string
@@ -24,11 +25,12 @@ export function addToken(program: Command): void {
     .command('token')
     .description('Prints a token for development, signed with the secret that the relay has too.')
     .requiredOption('--subject <name>', 'whose token it is')
-    .requiredOption(
+    .option(
       '--document <name:access>',
       'what it allows, such as notes/*:write or plan:read; repeatable',
       (given: string, list: string[] | undefined) => [...(list ?? []), given],
     )
+    .option('--admin', 'an operator: may operate the relay, and read every document')
     .option('--expires-in <time>', 'such as 90s, 15m, 1h or 7d', '1h')
     .addOption(secretSetting())
     .addOption(setting('jwt-issuer', '<iss>', 'the issuer'))
@@ -37,12 +39,14 @@ export function addToken(program: Command): void {
 }
 
 async function tokenOf(options: TokenOptions): Promise<string> {
-  const { subject, document, expiresIn, jwtIssuer, jwtAudience } = options
+  const { subject, document = [], admin, expiresIn, jwtIssuer, jwtAudience } = options
   if (!isSubject(subject)) throw new SynclineError('invalid_option', '--subject: expected 1 to 256 bytes')
+  if (document.length === 0 && !admin)
+    throw new SynclineError('invalid_option', '--document or --admin: it allows nothing')
   const documents = Object.fromEntries(document.map(parseDocument))
   const secret = await readSecret(options.jwtSecretFile, secretInEnvironment().jwtSecret)
   const now = Date.now()
-  const unsigned = new SignJWT({ documents })
+  const unsigned = new SignJWT({ documents, ...(admin && { admin }) })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(subject)
     .setIssuedAt(new Date(now))

@@ -49,6 +49,11 @@ export class Documents {
     return document
   }
 
+  /** One that begins anew does not go on where the deleted one ended. */
+  forget(name: string): void {
+    this.#remains.delete(name)
+  }
+
   /** What the log tells of one document without reading it; null where there is none. */
   async info(name: string): Promise<DocumentInfo | null> {
     const [first] = await this.#context.rooms.list({ prefix: name, limit: 1 })

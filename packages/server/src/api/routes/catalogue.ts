@@ -5,18 +5,22 @@ import { blankUpdate } from '../../documents/blank.js'
 import { applyPatch } from '../../documents/patch.js'
 import type { Edit } from '../../documents/types.js'
 import type { JsonObject, Storing } from '../../documents/values.js'
-import { requireAdmin } from '../access.js'
+import { type Admission, asOperator, asWriterOrOperator } from '../access.js'
 import { etagOf } from '../etag.js'
 import { assertContentType, bytesOf, contentTypeOf, documentNameOf, parseJson, queryOf } from '../request.js'
 import type { Route } from '../route.js'
 import { createdSchema, createQuery, listQuery, listSchema, noQuery, objectSchema } from '../schemas.js'
 import type { ApiServices } from '../services.js'
 
-async function list(services: ApiServices, context: Context): Promise<Response> {
-  await requireAdmin(services, context)
+function list(services: ApiServices, context: Context): Promise<Response> {
+  return asOperator(services, context, (operator) => listed(services, context, operator))
+}
+
+async function listed(services: ApiServices, context: Context, operator: Admission): Promise<Response> {
   const { prefix, cursor, limit } = queryOf(context, listQuery)
   const after = cursor === undefined ? '' : nameOfCursor(cursor)
   const found = await services.context.rooms.list({ prefix, after, limit: limit + 1 })
+  operator.assertHolds()
   const documents = found.slice(0, limit).map(({ name, epoch, position, storedBytes: bytes }) => {
     return { name, epoch, position, bytes }
   })
@@ -32,17 +36,23 @@ function nameOfCursor(cursor: string): string {
   throw new SynclineError('invalid_request', 'The cursor is none that a page gave')
 }
 
-async function create(services: ApiServices, context: Context): Promise<Response> {
+function create(services: ApiServices, context: Context): Promise<Response> {
   const name = documentNameOf(services, context)
-  const { subject } = await requireAdmin(services, context)
+  return asWriterOrOperator(services, context, name, (admission) => created(services, context, name, admission))
+}
+
+async function created(services: ApiServices, context: Context, name: string, admission: Admission): Promise<Response> {
   const { storing } = queryOf(context, createQuery)
   const make = await contentOf(services, context, storing)
   if ((await services.documents.info(name)) !== null) throw new SynclineError('document_exists', JSON.stringify(name))
-  await services.create(name)
+  admission.assertHolds()
+  // whoever may write does not bring back what an operator has deleted
+  if (admission.isOperator) await services.create(name)
   const check: Edit['check'] = ({ position }) => {
+    admission.assertHolds()
     if (position > 0) throw new SynclineError('document_exists', JSON.stringify(name))
   }
-  const point = await services.documents.open(name).write({ author: { subject }, check, make })
+  const point = await services.documents.open(name).write({ author: { subject: admission.subject }, check, make })
   context.header('ETag', etagOf(point))
   context.header('Location', new URL(context.req.url).pathname)
   return context.json({ name, ...point }, 201)
@@ -62,12 +72,13 @@ async function contentOf(services: ApiServices, context: Context, storing: Stori
   return { update: update.length <= 2 ? blankUpdate() : update }
 }
 
-async function remove(services: ApiServices, context: Context): Promise<Response> {
+function remove(services: ApiServices, context: Context): Promise<Response> {
   const name = documentNameOf(services, context)
-  await requireAdmin(services, context)
-  queryOf(context, noQuery)
-  if (!(await services.remove(name))) throw new SynclineError('no_document', JSON.stringify(name))
-  return context.body(null, 204)
+  return asOperator(services, context, async () => {
+    queryOf(context, noQuery)
+    if (!(await services.remove(name))) throw new SynclineError('no_document', JSON.stringify(name))
+    return context.body(null, 204)
+  })
 }
 
 /** Which documents there are. */
@@ -88,13 +99,22 @@ export const catalogueRoutes: readonly Route[] = [
     path: '/documents/{document}',
     id: 'createDocument',
     tag: 'Documents',
-    summary: 'Creates a document, empty or with content; a deleted one begins anew',
+    summary: 'Creates a document, empty or with content',
+    description: 'For those who may write it, and for operators. A deleted one begins anew, where an operator asks.',
     query: createQuery,
     body: { isRequired: false, content: { 'application/json': objectSchema, 'application/octet-stream': null } },
     answers: {
       201: { description: 'It is on disk', content: { 'application/json': createdSchema }, hasEtag: true },
     },
-    problems: ['forbidden', 'document_exists', 'invalid_name', 'malformed_json', 'malformed_update', 'wrong_type'],
+    problems: [
+      'read_only',
+      'document_exists',
+      'document_deleted',
+      'invalid_name',
+      'malformed_json',
+      'malformed_update',
+      'wrong_type',
+    ],
     handle: create,
   },
   {

@@ -1,6 +1,6 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
-import { admitted, requireAdmin } from '../access.js'
+import { admitted, asOperator } from '../access.js'
 import { assertContentType, bytesOf, documentNameOf, parseJson, queryOf } from '../request.js'
 import type { Route } from '../route.js'
 import { awarenessSchema, noQuery, presencePutSchema, presenceSchema, sessionsSchema } from '../schemas.js'
@@ -56,26 +56,29 @@ function keyOf(context: Context): string {
   throw new SynclineError('invalid_request', `The key of an entry has 1 to ${keyLengthMax} characters`)
 }
 
-async function listSessions(services: ApiServices, context: Context): Promise<Response> {
+function listSessions(services: ApiServices, context: Context): Promise<Response> {
   const name = documentNameOf(services, context)
-  await requireAdmin(services, context)
-  queryOf(context, noQuery)
-  const sessions = services.context.rooms.sessionsOf(name).map(({ id, client }) => {
-    const { subject, access, address, since } = client!
-    return { id, subject, access, address, since }
+  return asOperator(services, context, async () => {
+    queryOf(context, noQuery)
+    const sessions = services.context.rooms.sessionsOf(name).map(({ id, client }) => {
+      const { subject, access, address, since } = client!
+      return { id, subject, access, address, since }
+    })
+    context.header('Cache-Control', 'no-store')
+    return context.json({ sessions })
   })
-  context.header('Cache-Control', 'no-store')
-  return context.json({ sessions })
 }
 
-async function endSession(services: ApiServices, context: Context): Promise<Response> {
+function endSession(services: ApiServices, context: Context): Promise<Response> {
   const name = documentNameOf(services, context)
-  await requireAdmin(services, context)
-  queryOf(context, noQuery)
-  const session = services.context.rooms.sessionsOf(name).find(({ id }) => String(id) === context.req.param('session'))
-  if (session === undefined) throw new SynclineError('no_session')
-  session.client!.end(new SynclineError('session_ended'))
-  return context.body(null, 204)
+  return asOperator(services, context, async () => {
+    queryOf(context, noQuery)
+    const { rooms } = services.context
+    const session = rooms.sessionsOf(name).find(({ id }) => String(id) === context.req.param('session'))
+    if (session === undefined) throw new SynclineError('no_session')
+    session.client!.end(new SynclineError('session_ended'))
+    return context.body(null, 204)
+  })
 }
 
 /** Who is there. */
