@@ -138,6 +138,10 @@ export function basesConformance(log: () => LogUnderTest): void {
       const [after] = await under.log.list()
       expect(after).toMatchObject({ name: 'notes', epoch, position: 20 })
       expect(after!.storedBytes).toBeLessThan(info!.storedBytes)
+      // the records that knew are gone
+      const { createdAt, changedAt } = info!
+      expect([createdAt, changedAt].every(Number.isInteger)).toBe(true)
+      expect(after).toMatchObject({ createdAt, changedAt })
     })
 
     test('happens at once for whoever reads, beside commits', async () => {

@@ -314,6 +314,17 @@ export function logConformance(name: string, open: () => Promise<LogUnderTest>):
       expect(short!.storedBytes).toBeLessThan(40)
     })
 
+    test('a listing tells when a document was created and changed', async () => {
+      await commit(histories.text('short', '1'))
+      await commit(histories.text('long', '1'))
+      await commit(histories.text('long', '2'))
+      const [long, short] = await under.log.list()
+      const times = async (name: string) => (await under.log.read(name))!.records.map(({ time }) => time)
+      const [first, last] = await times('long')
+      expect([long!.createdAt, long!.changedAt]).toEqual([first, last])
+      expect([short!.createdAt, short!.changedAt]).toEqual([(await times('short'))[0], (await times('short'))[0]])
+    })
+
     test('what is read while commits run is a beginning of the history, and never half a commit', async () => {
       const documents = ['a', 'b', 'c']
       await commit(...documents.map((document) => histories.text(document, '0')))

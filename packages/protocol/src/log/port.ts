@@ -78,6 +78,10 @@ export interface DocumentInfo {
   readonly position: number
   /** bytes of base and records as stored; an estimate where counting would cost much */
   readonly storedBytes: number
+  /** when its first record was committed, in ms since 1970; null where that was not kept */
+  readonly createdAt: number | null
+  /** when its last record was committed, in ms since 1970; null where that was not kept, or there is none */
+  readonly changedAt: number | null
 }
 
 /**

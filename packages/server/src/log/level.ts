@@ -194,16 +194,19 @@ export class LevelLog implements Log {
     const value = await this.#database.get(documentKey(document), { snapshot })
     const before = value && decodeDocument(value)
     if (before?.epoch !== point.epoch || before.basePosition >= point.position) return null
-    if ((await this.#headAt(document, point.position, snapshot))?.chain !== point.chain) return null
+    if ((await this.#recordAt(document, point.position, snapshot))?.chain !== point.chain) return null
     const position = Math.min(keepAfter, point.position)
-    const start = position > before.start.position ? await this.#headAt(document, position, snapshot) : before.start
-    return start && [before, { ...before, basePosition: point.position, start }]
+    const after = { ...before, basePosition: point.position }
+    if (position <= before.start.position) return [before, after]
+    const first = await this.#recordAt(document, position, snapshot)
+    if (first === null) return null
+    return [before, { ...after, start: { position, chain: first.chain }, startedAt: first.time }]
   }
 
   /** Null where there is no record of that position. */
-  async #headAt(document: string, position: number, snapshot: Snapshot): Promise<Head | null> {
+  async #recordAt(document: string, position: number, snapshot: Snapshot): Promise<LogRecord | null> {
     const value = await this.#database.get(recordKey(document, position), { snapshot })
-    return value === undefined ? null : { position, chain: decodeRecord(value).chain }
+    return value === undefined ? null : decodeRecord(value)
   }
 
   async #readRecords(document: string, start: Head, snapshot: Snapshot): Promise<LogRecord[]> {
@@ -260,7 +263,7 @@ export class LevelLog implements Log {
   async #write(appends: readonly Append[]): Promise<void> {
     const batch = this.#database.batch()
     for (const { document, epoch, record } of appends) {
-      if (record.position === 1) batch.put(documentKey(document), encodeDocument(newDocumentHead(epoch)))
+      if (record.position === 1) batch.put(documentKey(document), encodeDocument(newDocumentHead(epoch, record.time)))
       batch.put(recordKey(document, record.position), encodeRecord(record))
     }
     await batch.write({ sync: true })
@@ -300,18 +303,19 @@ export class LevelLog implements Log {
   }
 
   async #describe(name: string, value: Uint8Array, snapshot: Snapshot): Promise<DocumentInfo> {
-    const { epoch, basePosition, baseBytes, start } = decodeForListing(value)
+    const { epoch, basePosition, baseBytes, start, createdAt, startedAt } = decodeForListing(value)
     const range = recordRange(name, start.position + 1)
     const latest = { reverse: true, limit: sampleRecords, highWaterMarkBytes: sampleBytes, snapshot }
     const iterator = this.#database.iterator({ ...range, ...latest })
     const sample = await iterator.nextv(sampleRecords)
     await iterator.close()
-    if (sample.length === 0) return { name, epoch, position: basePosition, storedBytes: baseBytes }
+    const known = { name, epoch, createdAt }
+    if (sample.length === 0) return { ...known, position: basePosition, storedBytes: baseBytes, changedAt: startedAt }
 
     const position = positionOf(sample[0]![0])
     const sampledBytes = sample.reduce((sum, [, record]) => sum + record.length, 0)
     const recordsBytes = Math.round((sampledBytes / sample.length) * (position - start.position))
-    return { name, epoch, position, storedBytes: baseBytes + recordsBytes }
+    return { ...known, position, storedBytes: baseBytes + recordsBytes, changedAt: timeOf(sample[0]![1]) }
   }
 
   #assertOpen(): void {
@@ -326,6 +330,15 @@ function decodeForListing(value: Uint8Array): DocumentHead {
     return decodeDocument(value)
   } catch {
     return newDocumentHead('')
+  }
+}
+
+/** Null where it is damaged: a listing goes on. */
+function timeOf(record: Uint8Array): number | null {
+  try {
+    return decodeRecord(record).time
+  } catch {
+    return null
   }
 }
 

@@ -24,6 +24,8 @@ interface MemoryDocument {
   basePosition: number
   /** the point just before the first of the records */
   start: Head
+  createdAt: number | null
+  changedAt: number | null
   /** encoded, so that nobody can change what was committed */
   readonly records: Uint8Array[]
   readonly history: Uint8Array[]
@@ -58,6 +60,8 @@ export class MemoryLog implements Log {
     for (const { document, epoch, record } of appends) {
       const stored = this.#documents.get(document) ?? newDocument(epoch)
       stored.records.push(encodeRecord(record))
+      if (record.position === 1) stored.createdAt = record.time
+      stored.changedAt = record.time
       this.#documents.set(document, stored)
     }
   }
@@ -115,9 +119,9 @@ export class MemoryLog implements Log {
 
   #describe(name: string): DocumentInfo {
     const stored = this.#documents.get(name)!
-    const { epoch, base, records } = stored
+    const { epoch, base, records, createdAt, changedAt } = stored
     const storedBytes = records.reduce((sum, record) => sum + record.length, base?.length ?? 0)
-    return { name, epoch, position: positionOf(stored), storedBytes }
+    return { name, epoch, position: positionOf(stored), storedBytes, createdAt, changedAt }
   }
 
   #assertNotDeleted(document: string): void {
@@ -130,7 +134,8 @@ export class MemoryLog implements Log {
 }
 
 function newDocument(epoch: string): MemoryDocument {
-  return { epoch, base: null, basePosition: 0, start: { position: 0, chain: 0 }, records: [], history: [] }
+  const start = { position: 0, chain: 0 }
+  return { epoch, base: null, basePosition: 0, start, createdAt: null, changedAt: null, records: [], history: [] }
 }
 
 function positionOf({ start, records }: MemoryDocument): number {

@@ -158,7 +158,7 @@ async function findBase(database: Database, name: string, parts: readonly Entry[
   }
   for (const [basePosition, baseBytes] of [...bytesOf].reverse()) {
     for (const packing of [1, 0]) {
-      const head = { epoch: '', basePosition, packing, baseBytes, start: { position: basePosition, chain: 0 } }
+      const head = { epoch: '', basePosition, packing, baseBytes, start: { position: basePosition, chain: 0 }, createdAt: null, startedAt: null }
       const base = await attemptAsync(() => readBase(database, name, head, snapshot))
       if (base && attempt(() => new Coverage().add(base) ?? true)) return head
     }
@@ -249,12 +249,14 @@ interface Ending {
 async function writeHead(
   database: Database,
   snapshot: Snapshot,
-  { name }: Stored,
+  { name, head }: Stored,
   { base, folded, position, start }: Kept,
   { epoch, last }: Ending,
 ): Promise<void> {
   const { basePosition = 0, packing = 0, baseBytes = 0 } = base ?? {}
-  const before = { epoch, basePosition, packing, baseBytes, start }
+  const createdAt = head?.createdAt ?? null
+  const startedAt = head?.start.position === start.position ? head.startedAt : null
+  const before = { epoch, basePosition, packing, baseBytes, start, createdAt, startedAt }
   if (folded.length === 0) {
     return written(database, (batch) => {
       last(batch)

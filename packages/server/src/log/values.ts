@@ -25,11 +25,16 @@ export interface DocumentHead {
   readonly baseBytes: number
   /** the point just before the first record that counts, at or before the base's */
   readonly start: Head
+  /** when the document's first record was committed, in ms since 1970; null where that was not kept */
+  readonly createdAt: number | null
+  /** the same of the record at `start` */
+  readonly startedAt: number | null
 }
 
-/** The head of a document that has nothing yet. */
-export function newDocumentHead(epoch: string): DocumentHead {
-  return { epoch, basePosition: 0, packing: 0, baseBytes: 0, start: { position: 0, chain: 0 } }
+/** The head of a document that has nothing yet, or its first record. */
+export function newDocumentHead(epoch: string, createdAt: number | null = null): DocumentHead {
+  const start = { position: 0, chain: 0 }
+  return { epoch, basePosition: 0, packing: 0, baseBytes: 0, start, createdAt, startedAt: null }
 }
 
 /** The value that tells which format a directory has. */
@@ -51,6 +56,9 @@ export function encodeDocument(head: DocumentHead): Uint8Array {
     encoding.writeVarUint(encoder, head.baseBytes)
     encoding.writeVarUint(encoder, head.start.position)
     encoding.writeUint32(encoder, head.start.chain)
+    // heads were written without them before, and are read so still
+    if (head.createdAt === null && head.startedAt === null) return
+    for (const time of [head.createdAt, head.startedAt]) encoding.writeVarUint(encoder, time === null ? 0 : time + 1)
   })
 }
 
@@ -63,7 +71,14 @@ export function decodeDocument(value: Uint8Array): DocumentHead {
     packing: decoding.readUint8(decoder),
     baseBytes: decoding.readVarUint(decoder),
     start: { position: decoding.readVarUint(decoder), chain: decoding.readUint32(decoder) },
+    createdAt: readTime(decoder),
+    startedAt: readTime(decoder),
   }
+}
+
+function readTime(decoder: decoding.Decoder): number | null {
+  const time = decoding.hasContent(decoder) ? decoding.readVarUint(decoder) : 0
+  return time === 0 ? null : time - 1
 }
 
 /** The epochs that a document had before, and whether it was deleted. */
