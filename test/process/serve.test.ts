@@ -112,7 +112,7 @@ describe('syncline serve', () => {
     const wrong = syncline(['serve'], env)
     expect([await wrong.code, wrong.said.err]).toEqual([
       2,
-      expect.stringMatching(/^syncline: invalid_option: --port: .+\n$/),
+      expect.stringMatching(/^syncline: invalid_option: SYNCLINE_PORT: .+\n$/),
     ])
     const { child, said, code } = syncline(['serve', '--port', '0'], env)
     await until('the line', () => said.out.endsWith('\n'))

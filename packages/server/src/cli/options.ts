@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
-import { Command } from 'commander'
+import { Command, type Option } from 'commander'
 import { z } from 'zod'
 import type { SubdocumentAccess } from '../auth/index.js'
 import type { TrustProxy } from '../limits/address.js'
@@ -12,11 +12,13 @@ import { version } from '../version.js'
 import { type AuthOptions, authFault, authOf, authSettings, authShape, secretInEnvironment } from './auth.js'
 import { addBackup } from './backup.js'
 import { addCheck } from './check.js'
+import { addConfigFile, nameOfSetting } from './config/apply.js'
+import { addConfig } from './config/command.js'
 import { addDoc } from './doc/command.js'
 import { addMovingIn } from './import.js'
 import { amountOf, limitSettings, limitsShape } from './limits.js'
 import { addRevoke } from './revoke.js'
-import { collectList, setting } from './setting.js'
+import { collectList, flagOf, inGroup, setting } from './setting.js'
 import { addStatus } from './status.js'
 import { addToken } from './token.js'
 
@@ -106,73 +108,107 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'syncline: invalid_option: ')),
     })
-  const command = program
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', examples)
+  addConfigFile(program)
+  program.commandsGroup('Serving:')
+  const serving = program
     .command('serve')
     .description(
       'Serves documents: /sync for Syncline clients, /y/<document> for y-websocket clients, /api/v1 over HTTP.',
     )
-    .addOption(setting('port', '<number>', 'port to listen on; 0 picks a free one').default('4321'))
-    .addOption(setting('host', '<address>', 'address to listen on').default('127.0.0.1'))
-    .addOption(setting('data', '<directory>', 'where the documents are kept').default('./data'))
-    .addOption(setting('log-level', '<level>', `what to log on stderr: ${logLevels.join(', ')}`).default('info'))
-    .addOption(setting('static', '<directory>', 'also serve the files of a web application'))
-    .addOption(
-      setting('allow-origin', '<origin>', 'let pages of this origin connect; repeatable, * is everyone').argParser(
-        collectList,
-      ),
-    )
-    .addOption(
-      setting(
-        'keep-history',
-        '<pattern>',
-        'keep every change of documents with such names; repeatable, * stands for any characters',
-      ).argParser(collectList),
-    )
-    .addOption(setting('cache-control', '<value>', 'of documents that are read over HTTP (default: private, no-cache)'))
-    .addOption(
-      setting(
-        'disk-reserve',
-        '<bytes>',
-        'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
-      ),
-    )
-    .addOption(setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'))
-    .addOption(
-      setting('subdocument-access', '<whose>', 'whose grants open a subdocument: parent (default), or own alone'),
-    )
-    .addOption(setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'))
-    .addOption(setting('tls-key', '<file>', 'its key'))
-  for (const option of [...limitSettings(), ...authSettings()]) command.addOption(option)
-  command.exitOverride().action((given) => serve(parseServeOptions({ ...given, ...secretInEnvironment() })))
+  for (const option of serveSettings()) serving.addOption(option)
+  const parse = (given: object, command: Command) =>
+    parseServeOptions({ ...given, ...secretInEnvironment() }, (key) => nameOfSetting(command, key))
+  serving.exitOverride().action((given, command) => serve(parse(given, command)))
+  addConfig(program, serving, parse)
+  addStatus(program)
+  program.commandsGroup('Documents:')
   addDoc(program)
   addMovingIn(program)
-  addCheck(program)
+  program.commandsGroup('Storage:')
   addBackup(program)
-  addStatus(program)
+  addCheck(program)
+  program.commandsGroup('Access:')
   addToken(program)
   addRevoke(program)
   return program
 }
 
+const examples = `
+Examples:
+  syncline serve --data ./data                      a relay for this machine, at http://127.0.0.1:4321
+  syncline serve --host 0.0.0.0 --jwt-secret-file secret.txt --tls-cert cert.pem --tls-key key.pem
+  syncline config                                   what serve would do here, and why
+  syncline backup /backups/monday                   while the relay runs
+  syncline doc list --prefix notes/
+
+Every flag that names a variable may be set there, or in syncline.config.json: --log-level is SYNCLINE_LOG_LEVEL and
+"logLevel". A flag wins over the environment, that over the file. What ends well ends with 0, what failed with 1, what was
+asked for in a way that makes no sense with 2.`
+
+/** The settings of \`syncline serve\`, in groups, as its help shows them. */
+export function serveSettings(): Option[] {
+  const documents = [
+    setting('data', '<directory>', 'where the documents are kept').default('./data'),
+    setting(
+      'keep-history',
+      '<pattern>',
+      'keep every change of documents with such names; repeatable, * stands for any characters',
+    ).argParser(collectList),
+    setting(
+      'disk-reserve',
+      '<bytes>',
+      'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
+    ),
+  ]
+  const listening = [
+    setting('port', '<number>', 'port to listen on; 0 picks a free one').default('4321'),
+    setting('host', '<address>', 'address to listen on').default('127.0.0.1'),
+    setting('tls-cert', '<file>', 'serve https:// and wss:// with this certificate, as PEM'),
+    setting('tls-key', '<file>', 'its key'),
+    setting('static', '<directory>', 'also serve the files of a web application'),
+    setting('allow-origin', '<origin>', 'let pages of this origin connect; repeatable, * is everyone').argParser(
+      collectList,
+    ),
+    setting('cache-control', '<value>', 'of documents that are read over HTTP (default: private, no-cache)'),
+  ]
+  const subdocumentAccess = setting(
+    'subdocument-access',
+    '<whose>',
+    'whose grants open a subdocument: parent (default), or own alone',
+  )
+  const watching = [
+    setting('log-level', '<level>', `what to log on stderr: ${logLevels.join(', ')}`).default('info'),
+    setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'),
+  ]
+  return [
+    ...inGroup('Where it listens:', listening),
+    ...inGroup('What it keeps:', documents),
+    ...inGroup('Who may do what:', [...authSettings(), subdocumentAccess]),
+    ...inGroup('How much they may take:', limitSettings()),
+    ...inGroup('What it tells its operator:', watching),
+  ]
+}
+
 /**
  * Checks what commander collected.
  *
+ * @param nameOf a setting as whoever set it knows it
  * @throws SynclineError `invalid_option`
  */
-export function parseServeOptions(given: unknown): ServeOptions {
+export function parseServeOptions(given: unknown, nameOf: (key: string) => string = flagOf): ServeOptions {
   const parsed = serveSchema.safeParse(given)
-  if (!parsed.success) throw new SynclineError('invalid_option', parsed.error.issues.map(describe).join('; '))
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => `${nameOf(String(path[0]))}: ${message}`)
+    throw new SynclineError('invalid_option', faults.join('; '))
+  }
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
   const { static: files, cacheControl, metricsPort, limit: limits, trustProxy, subdocumentAccess } = parsed.data
   const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
   return { ...resolved, cacheControl, metricsPort, auth, subdocumentAccess, limits, trustProxy, tls }
-}
-
-function describe({ path, message }: z.core.$ZodIssue): string {
-  const flag = String(path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  return `--${flag}: ${message}`
 }
 
 function isDirectory(path: string): boolean {

@@ -6,6 +6,16 @@ export function setting(name: string, value: string, description: string): Optio
   return new Option(`--${name} ${value}`, description).env(variable)
 }
 
+/** The flag of a setting: `logLevel` is `--log-level`. */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** Gives settings a heading in the help. */
+export function inGroup(heading: string, settings: readonly Option[]): readonly Option[] {
+  return settings.map((option) => option.helpGroup(heading))
+}
+
 /** Gathers what is given several times, or with commas. */
 export function collectList(given: string, list: string[] | undefined): string[] {
   return [...(list ?? []), ...given.split(',')]
