@@ -1,9 +1,17 @@
 import { type ErrorCode, SynclineError } from '@syncline/protocol'
+import type { Traffic } from './connection/link.js'
 
 /** What a relay has counted since it began. */
 export interface Counters {
   /** updates that sessions sent */
   updates: number
+  /** bytes that connections brought: the payload of WebSocket messages */
+  receivedBytes: number
+  /** these messages */
+  receivedMessages: number
+  /** bytes that connections were sent */
+  sentBytes: number
+  sentMessages: number
   /** commits that reached the disk, counted once for each document in them */
   commits: number
   /** updates answered by `resync` */
@@ -42,6 +50,10 @@ export interface Counters {
 export function newCounters(): Counters {
   return {
     updates: 0,
+    receivedBytes: 0,
+    receivedMessages: 0,
+    sentBytes: 0,
+    sentMessages: 0,
     commits: 0,
     resyncs: 0,
     digestMismatches: 0,
@@ -63,6 +75,14 @@ export function newCounters(): Counters {
 
 const ofAccess: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired', 'forbidden', 'revoked'])
 const ofAmount: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'too_many_connections', 'too_many_sessions'])
+
+/** The traffic of connections beside what was counted of those that have ended. */
+export function addTraffic(sum: Counters, { receivedBytes, receivedMessages, sentBytes, sentMessages }: Traffic): void {
+  sum.receivedBytes += receivedBytes
+  sum.receivedMessages += receivedMessages
+  sum.sentBytes += sentBytes
+  sum.sentMessages += sentMessages
+}
 
 /** Counts what was refused or ended for what it sent. */
 export function countRefusal(counters: Counters, refused: ErrorCode | SynclineError): void {

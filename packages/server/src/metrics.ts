@@ -22,6 +22,10 @@ type Amount = Exclude<keyof Counters, 'refusedByCode'>
 
 const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]>> = {
   updates: ['updates', 'Updates that sessions sent.'],
+  receivedBytes: ['received_bytes', 'Bytes that connections brought: the payload of WebSocket messages.'],
+  receivedMessages: ['received_messages', 'WebSocket messages that connections brought.'],
+  sentBytes: ['sent_bytes', 'Bytes that connections were sent: the payload of WebSocket messages.'],
+  sentMessages: ['sent_messages', 'WebSocket messages that connections were sent.'],
   commits: ['document_commits', 'Commits that reached the disk, counted once for each document in them.'],
   resyncs: ['resyncs', 'Updates answered by resync.'],
   digestMismatches: ['digest_mismatches', 'Replicas that differed from the log, found by a digest.'],

@@ -20,7 +20,7 @@ import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/li
 import { NativeConnection } from './connection/native.js'
 import { Reassurance } from './connection/reassurance.js'
 import type { LinkSocket } from './connection/socket.js'
-import { type Counters, countRefusal, newCounters } from './counters.js'
+import { addTraffic, type Counters, countRefusal, newCounters } from './counters.js'
 import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
 import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
 import { Coalescer } from './documents/coalescer.js'
@@ -169,8 +169,10 @@ export class Relay {
     const { size: rooms, sessions, gatherMs } = this.#rooms
     const { backlog, counters } = this.#context
     const refusedByCode = { ...counters.refusedByCode }
+    const counted = { ...counters, refusedByCode }
+    for (const link of this.#links) addTraffic(counted, link.traffic)
     const now = { connections: this.#links.size, sessions, rooms, gatherMs, backlogBytes: backlog.bytes }
-    return { ...now, ...counters, refusedByCode }
+    return { ...now, ...counted }
   }
 
   /**
@@ -330,7 +332,10 @@ export class Relay {
     const error = thrown instanceof SynclineError ? thrown : new SynclineError('internal')
     if (error !== thrown) this.#context.exception(thrown)
     countRefusal(this.#context.counters, error)
-    this.#context.logger.info({ error, address: this.#context.proxies.addressOf(request) }, 'a request was refused')
+    this.#context.logger.info(
+      { event: 'request_refused', error, address: this.#context.proxies.addressOf(request) },
+      'a request was refused',
+    )
     if (error instanceof Overload) this.#suspectProxy(request)
     return error
   }
@@ -345,13 +350,17 @@ export class Relay {
     const isForwarded = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
     if (!isForwarded || !this.#context.proxies.isEmpty || this.#hasWarnedOfProxy) return
     this.#hasWarnedOfProxy = true
-    this.#context.logger.warn({}, 'visitors are refused by the address of a proxy, which is not trusted: --trust-proxy')
+    this.#context.logger.warn(
+      { event: 'proxy_not_trusted' },
+      'visitors are refused by the address of a proxy, which is not trusted: --trust-proxy',
+    )
   }
 
   #connect(socket: LinkSocket, source: LinkSource, route: Route, visitor: Visitor): void {
     source.account.holders++
     const link = new Link(socket, source, this.#context, () => {
       source.account.holders--
+      addTraffic(this.#context.counters, link.traffic)
       this.#links.delete(link)
       if (this.#links.size === 0) this.#onLastLinkClosed()
     })
@@ -407,7 +416,7 @@ function contextOf(log: Log, limits: RelayLimits, options: RelayOptions): RelayC
   const counters = newCounters()
   const exception = (error: unknown) => {
     counters.exceptions++
-    logger.error({ error: asError(error) }, 'an exception was caught: a bug')
+    logger.error({ event: 'bug', error: asError(error) }, 'an exception was caught: a bug')
   }
   const newEpoch = () => randomBytes(8).toString('hex')
   const reopen = options.reopen ?? null

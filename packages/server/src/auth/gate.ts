@@ -94,7 +94,7 @@ export class Gate {
     authorize.revoked?.(revocation)
     const found = [...this.#admitted].filter((each) => concerns(revocation, each))
     for (const each of found) each.expel(new SynclineError('revoked'))
-    logger.info({ ...revocation, sessions: found.length }, 'access was revoked')
+    logger.info({ event: 'access_revoked', ...revocation, sessions: found.length }, 'access was revoked')
     await kept
     return found.length
   }
@@ -117,7 +117,10 @@ export class Gate {
     const now = this.#options.clock.now()
     if (now < this.#complainedAt + complaintMs) return
     this.#complainedAt = now
-    this.#options.logger.warn({ error }, 'it cannot be told who may do what: nobody is let in')
+    this.#options.logger.warn(
+      { event: 'authorization_unavailable', error },
+      'it cannot be told who may do what: nobody is let in',
+    )
   }
 }
 

@@ -17,6 +17,8 @@ import { addConfig } from './config/command.js'
 import { addDoc } from './doc/command.js'
 import { addMovingIn } from './import.js'
 import { amountOf, limitSettings, limitsShape } from './limits.js'
+import { addLogName } from './logs/command.js'
+import { type LogSettings, logFormats } from './logs/logger.js'
 import { addRevoke } from './revoke.js'
 import { collectList, flagOf, inGroup, setting } from './setting.js'
 import { addStatus } from './status.js'
@@ -28,6 +30,9 @@ export interface ServeOptions {
   readonly port: number
   readonly data: string
   readonly logLevel: LogLevel
+  readonly logFormat: LogSettings['logFormat']
+  /** hashes instead of names of documents and people */
+  readonly logHashNames: boolean
   /** a directory of static files, or null */
   readonly static: string | null
   readonly allowOrigins: readonly string[]
@@ -54,6 +59,12 @@ const portNumber = z
   .transform(Number)
   .refine((port) => port <= 65_535, 'expected a number from 0 to 65535')
 
+// a flag says yes by being there; a variable and a file have to say which
+const switchValue = z
+  .enum(['yes', 'no', 'true', 'false', '1', '0'], 'expected yes or no')
+  .default('no')
+  .transform((value) => ['yes', 'true', '1'].includes(value))
+
 const serveSchema = z
   .object({
     host: z.string().min(1, 'expected an address or a name'),
@@ -61,6 +72,8 @@ const serveSchema = z
     metricsPort: portNumber.nullable().default(null),
     data: z.string().min(1, 'expected a directory'),
     logLevel: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
+    logFormat: z.enum(logFormats, `expected one of ${logFormats.join(', ')}`).default('auto'),
+    logHashNames: switchValue,
     static: z.string().refine(isDirectory, 'expected a directory that exists').nullable().default(null),
     allowOrigin: z
       .array(
@@ -123,6 +136,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
   serving.exitOverride().action((given, command) => serve(parse(given, command)))
   addConfig(program, serving, parse)
   addStatus(program)
+  addLogName(program)
   program.commandsGroup('Documents:')
   addDoc(program)
   addMovingIn(program)
@@ -180,6 +194,10 @@ export function serveSettings(): Option[] {
   )
   const watching = [
     setting('log-level', '<level>', `what to log on stderr: ${logLevels.join(', ')}`).default('info'),
+    setting('log-format', '<format>', `${logFormats.join(', ')}; auto is text on a terminal, else json`).default(
+      'auto',
+    ),
+    setting('log-hash-names', '[yes]', 'log hashes instead of names of documents and people').preset('yes'),
     setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'),
   ]
   return [
@@ -207,7 +225,19 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
   const { static: files, cacheControl, metricsPort, limit: limits, trustProxy, subdocumentAccess } = parsed.data
-  const resolved = { host, port, data, logLevel, static: files, allowOrigins: allowOrigin, keepHistory, diskReserve }
+  const { logFormat, logHashNames } = parsed.data
+  const resolved = {
+    host,
+    port,
+    data,
+    logLevel,
+    logFormat,
+    logHashNames,
+    static: files,
+    allowOrigins: allowOrigin,
+    keepHistory,
+    diskReserve,
+  }
   return { ...resolved, cacheControl, metricsPort, auth, subdocumentAccess, limits, trustProxy, tls }
 }
 

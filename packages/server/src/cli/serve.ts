@@ -11,11 +11,12 @@ import { type Control, createControl, listenForControl } from '../control/server
 import { createHttp, createOperatorHttp } from '../http.js'
 import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
-import { createLogger, type Logger } from '../logger.js'
+import type { Logger } from '../logger.js'
 import { Metrics } from '../metrics.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
 import { authorizerOf } from './auth.js'
+import { loggerOf } from './logs/logger.js'
 import type { ServeOptions } from './options.js'
 import { revocationsIn } from './revoke.js'
 
@@ -38,10 +39,11 @@ export interface Serving {
  *
  * @throws SynclineError `data_in_use`, `unknown_format`, `invalid_option`; a system error where it cannot listen
  */
-export async function serve(options: ServeOptions, logger: Logger = createLogger(options.logLevel)): Promise<Serving> {
+export async function serve(options: ServeOptions): Promise<Serving> {
   // before anything is opened: an option that makes no sense ends it
   const authorize = await authorizerOf(options.auth)
   const tls = await tlsOf(options)
+  const logger = await loggerOf(options)
   await warnOfDamage(options.data, logger)
   let log: LevelLog
   const openLog = async () => {
@@ -75,7 +77,7 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
       server.close()
       throw error
     })
-    logger.info({ url, data: options.data }, 'the relay is listening')
+    logger.info({ event: 'listening', url, data: options.data }, 'the relay is listening')
     return { url, stop: () => stop({ server, operatorServer, relay, control, logger }) }
   } catch (error) {
     await relay.close()
@@ -86,7 +88,10 @@ export async function serve(options: ServeOptions, logger: Logger = createLogger
 /** LevelDB drops what does not match its checksum, and says nothing. */
 async function warnOfDamage(data: string, logger: Logger): Promise<void> {
   for (const copy of await copyWriteAhead(data, systemClock.now())) {
-    logger.error({ copy }, 'a write-ahead file is damaged: writes may be missing; a copy was made')
+    logger.error(
+      { event: 'write_ahead_damaged', copy },
+      'a write-ahead file is damaged: writes may be missing; a copy was made',
+    )
   }
 }
 
@@ -95,7 +100,10 @@ async function warnOfOthers(data: string, logger: Logger): Promise<void> {
   if (process.platform === 'win32') return
   const { mode } = await stat(data)
   if ((mode & 0o077) === 0) return
-  logger.warn({ data, mode: (mode & 0o777).toString(8) }, 'others on this machine can reach the documents: chmod 700')
+  logger.warn(
+    { event: 'data_reachable', data, mode: (mode & 0o777).toString(8) },
+    'others on this machine can reach the documents: chmod 700',
+  )
 }
 
 interface TlsFiles {
@@ -169,7 +177,7 @@ interface Stopping {
 }
 
 async function stop({ server, operatorServer, relay, control, logger }: Stopping): Promise<void> {
-  logger.info({}, 'the relay is stopping')
+  logger.info({ event: 'stopping' }, 'the relay is stopping')
   await control.close() // before another process may have the directory
   const closed = new Promise((resolve) => server.close(resolve))
   await relay.close()
@@ -177,5 +185,5 @@ async function stop({ server, operatorServer, relay, control, logger }: Stopping
   operatorServer?.close()
   operatorServer?.closeAllConnections()
   await closed
-  logger.info({}, 'the relay has stopped')
+  logger.info({ event: 'stopped' }, 'the relay has stopped')
 }

@@ -129,7 +129,10 @@ export class Compactor {
   async #replace(document: string, stored: StoredDocument, before: Weight): Promise<void> {
     const { clock, keepsHistory, logger, thread } = this.#options
     const began = clock.now()
-    logger.debug({ document, records: before.records, bytes: before.bytes }, 'compaction of a document begins')
+    logger.debug(
+      { event: 'compaction_started', document, records: before.records, bytes: before.bytes },
+      'compaction of a document begins',
+    )
     const tail = stored.records.filter(({ position }) => position > before.basePosition)
     const { position, chain } = tail.at(-1)!
     const base = await thread.run(stored.base, updatesOf(tail))
@@ -140,7 +143,8 @@ export class Compactor {
       keepHistory: keepsHistory(document),
     })
     if (isReplaced) this.#finish(document, { base, before }, clock.now() - began)
-    else logger.info({ document, position }, 'a document is not what was compacted any more')
+    else
+      logger.info({ event: 'compaction_outrun', document, position }, 'a document is not what was compacted any more')
   }
 
   #finish(document: string, compacted: Compacted, ms: number): void {
@@ -151,7 +155,7 @@ export class Compactor {
     counters.compactions++
     counters.compactionBytesSaved += saved
     const position = before.basePosition + before.records
-    logger.info({ document, position, bytes: base.length, saved, ms }, 'a document was compacted')
+    logger.info({ event: 'compacted', document, position, bytes: base.length, saved, ms }, 'a document was compacted')
     this.#options.compacted(document, compacted)
   }
 
@@ -183,7 +187,10 @@ export class Compactor {
     if (this.#refused.size > refusedMax) this.#refused.delete(this.#refused.keys().next().value!)
     if (code === 'compaction_mismatch') counters.compactionMismatches++
     else counters.compactionFailures++
-    logger.error({ error, document, position }, 'a document could not be compacted: it stays as it is')
+    logger.error(
+      { event: 'compaction_failed', error, document, position },
+      'a document could not be compacted: it stays as it is',
+    )
   }
 }
 

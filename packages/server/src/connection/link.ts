@@ -43,6 +43,20 @@ export interface LinkHandler {
   ended(): void
 }
 
+/** What went over a connection: the payload of WebSocket messages, both ways. */
+export interface Traffic {
+  readonly receivedBytes: number
+  readonly receivedMessages: number
+  readonly sentBytes: number
+  readonly sentMessages: number
+}
+
+/** How a connection ended: `closed` by its peer, `cut` below it, `silent` for too long, or what the relay closed it for. */
+interface Ending {
+  readonly status: number
+  readonly code: string
+}
+
 /** Where a link comes from. */
 export interface LinkSource {
   /** the stream below the socket */
@@ -75,6 +89,10 @@ export class Link implements Held {
   /** ms since 1970: it is not read before; null where it is */
   #throttledUntil: number | null = null
   #cancelThrottle = () => {}
+  #receivedBytes = 0
+  #receivedMessages = 0
+  readonly #beganAt: number
+  #ending: Ending = { status: 1006, code: 'silent' }
   /** what it has brought, where its stream counts nothing */
   #heardBytes = 0
   #silentBeats = 0
@@ -92,6 +110,7 @@ export class Link implements Held {
     this.#address = address
     this.#stream = stream instanceof Socket ? stream : null
     this.#context = context
+    this.#beganAt = context.clock.now()
     if (this.#stream === null) {
       stream.on('data', (bytes: Uint8Array) => {
         this.#heardBytes += bytes.length
@@ -109,17 +128,26 @@ export class Link implements Held {
     socket.on('error', (error) => {
       // too large, or no WebSocket frame: ws closes it with a status that says so
       if ('code' in error && String(error.code).startsWith('WS_ERR_')) countRefusal(context.counters, 'malformed_frame')
-      context.logger.debug({ error }, 'a socket failed')
+      context.logger.debug({ event: 'socket_failed', error }, 'a socket failed')
     })
-    socket.on('close', () => {
+    socket.on('close', (status) => {
+      if (this.#isOpen && status !== 1006) this.#ending = { status, code: 'closed' }
+      if (this.#isOpen && status === 1006 && this.#silentBeats < silentBeatsMax) this.#ending = { status, code: 'cut' }
       this.#end()
       forget()
+      this.#tell()
     })
   }
 
   /** Hands what happens on the socket to `handler`, from now on. */
   start(handler: LinkHandler): void {
     this.#handler = handler
+  }
+
+  /** What it has brought and was sent since it began: the payload of WebSocket messages. */
+  get traffic(): Traffic {
+    const { sentBytes, sentMessages } = this.#outbox
+    return { receivedBytes: this.#receivedBytes, receivedMessages: this.#receivedMessages, sentBytes, sentMessages }
   }
 
   get isOpen(): boolean {
@@ -209,20 +237,20 @@ export class Link implements Held {
   fail(status: number, error: unknown): void {
     if (!(error instanceof SynclineError)) {
       this.#context.exception(error)
-      return this.close(1011, 'internal')
+      return this.#close({ status: 1011, code: 'internal' }, 'internal')
     }
     if (!this.#isOpen) return
     countRefusal(this.#context.counters, error)
-    this.#context.logger.info({ error, status, address: this.#address }, 'a connection was refused')
-    this.close(status, `${error.code}: ${error.message}`)
+    this.#context.logger.info(
+      { event: 'connection_refused', error, status, address: this.#address },
+      'a connection was refused',
+    )
+    this.#close({ status, code: error.code }, `${error.code}: ${error.message}`)
   }
 
   /** Closes the connection; what the socket was not given yet is dropped. */
   close(status: number, reason: string): void {
-    if (!this.#isOpen) return
-    this.#end()
-    this.#socket.resume() // or the peer's own closing frame is never read
-    this.#socket.close(status, closeReason(reason))
+    this.#close({ status, code: reason }, reason)
   }
 
   terminate(): void {
@@ -241,6 +269,22 @@ export class Link implements Held {
     } catch (error) {
       this.fail(1011, error)
     }
+  }
+
+  #close(ending: Ending, reason: string): void {
+    if (!this.#isOpen) return
+    this.#ending = ending
+    this.#end()
+    this.#socket.resume() // or the peer's own closing frame is never read
+    this.#socket.close(ending.status, closeReason(reason))
+  }
+
+  /** One line for each connection, with all that it came to. */
+  #tell(): void {
+    const { clock, logger } = this.#context
+    const ms = clock.now() - this.#beganAt
+    const fields = { event: 'connection_ended', address: this.#address, ms, ...this.traffic, ...this.#ending }
+    logger.info(fields, 'a connection has ended')
   }
 
   #beat(): void {
@@ -300,6 +344,8 @@ export class Link implements Held {
     if (!this.#isOpen || !this.#isReceiving) return
     if (!isBinary) return this.fail(4400, new SynclineError('malformed_frame', 'A text frame'))
     const frame = data as Buffer
+    this.#receivedBytes += frame.length
+    this.#receivedMessages++
     this.charge('bytes', frame.length)
     this.#handler?.received(owned(frame))
     if (this.#outbox.isFull) this.#waitUntilItTakesSome()

@@ -50,6 +50,8 @@ export class Outbox implements TurnEnd {
   #whenRoom: (() => void)[] = []
   #onGiven: (() => void) | null = null
   #isFlushing = false
+  #sentBytes = 0
+  #sentMessages = 0
 
   /** @param stream null where it is none that counts its bytes: then all goes through the WebSocket */
   constructor(socket: LinkSocket, stream: Stream | null, options: OutboxOptions) {
@@ -71,6 +73,16 @@ export class Outbox implements TurnEnd {
   /** bytes that the kernel has taken since the beginning: a reader makes progress where this grows */
   get takenBytes(): number {
     return this.#stream === null ? this.#goneBytes : this.#stream.bytesWritten - this.#stream.writableLength
+  }
+
+  /** payload of the WebSocket messages that the socket was given since the beginning */
+  get sentBytes(): number {
+    return this.#sentBytes
+  }
+
+  /** their number; one in fragments counts once */
+  get sentMessages(): number {
+    return this.#sentMessages
   }
 
   /** Sends messages at the end of the turn, in order within their channel. */
@@ -158,7 +170,11 @@ export class Outbox implements TurnEnd {
   #giveSwiftly(stream: Stream): void {
     const frames = this.#lone === null ? this.#takeFrames() : [this.#lone]
     this.#lone = null
-    for (const frame of frames) stream.write(framed(frame))
+    for (const frame of frames) {
+      stream.write(framed(frame))
+      this.#sentBytes += frame.length
+    }
+    this.#sentMessages += frames.length
   }
 
   #takeFrames(): readonly Uint8Array[] {
@@ -185,6 +201,8 @@ export class Outbox implements TurnEnd {
     const bytes = to - from
     this.#frameBytes -= bytes
     this.#givenBytes += bytes
+    this.#sentBytes += bytes
+    if (isLast) this.#sentMessages++
     this.#socket.send(frame.subarray(from, to), { binary: true, fin: isLast }, (error) => {
       this.#givenBytes -= bytes
       this.#goneBytes += bytes

@@ -45,7 +45,7 @@ export function createControl({ relay, backUp, clock, logger }: ControlOptions):
       const { name } = await bodyOf(context, named)
       assertDocumentName(name)
       const result = await run(name)
-      logger.info({ document: name, ...result }, `the operator asked for ${path}`)
+      logger.info({ event: 'operator_command', document: name, ...result }, `the operator asked for ${path}`)
       return context.json(result)
     })
   }
@@ -61,13 +61,13 @@ export function createControl({ relay, backUp, clock, logger }: ControlOptions):
   app.post('/backup', async (context) => {
     const { directory } = await bodyOf(context, backupRequest)
     const manifest = await backUp(directory, clock.now())
-    logger.info({ directory, documents: manifest.documents }, 'a backup was written')
+    logger.info({ event: 'backup_written', directory, documents: manifest.documents }, 'a backup was written')
     return context.json(manifest)
   })
   app.notFound((context) => context.json(errorOf(new SynclineError('not_found')), 404))
   app.onError((error, context) => {
     if (error instanceof SynclineError) return context.json(errorOf(error), 409)
-    logger.error({ error }, 'an exception was caught: a bug')
+    logger.error({ event: 'bug', error }, 'an exception was caught: a bug')
     return context.json(errorOf(new SynclineError('internal')), 500)
   })
   return app

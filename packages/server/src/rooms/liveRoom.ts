@@ -237,7 +237,10 @@ export class LiveRoom implements CommitSource {
   #refuseAll(error: SynclineError, cause: unknown = error): void {
     if (this.#state.at !== 'loading') return
     this.#state = { at: 'gone' }
-    this.#context.logger.error({ error: asError(cause), document: this.name }, 'a document could not be read')
+    this.#context.logger.error(
+      { event: 'document_unreadable', error: asError(cause), document: this.name },
+      'a document could not be read',
+    )
     const refused = new SharedReply(ending('refused', error))
     for (const session of this.#sessions.values()) {
       this.#isolated(session, () => session.deliver(refused))

@@ -72,7 +72,10 @@ export class Reserve {
       this.#judge(freeBytes, reserveBytes)
     } catch (error) {
       // a full disk shows itself in the next commit
-      this.#options.logger.warn({ error: asError(error) }, 'how much is free on the disk cannot be told')
+      this.#options.logger.warn(
+        { event: 'disk_space_unknown', error: asError(error) },
+        'how much is free on the disk cannot be told',
+      )
     }
     if (!this.#isClosed) this.#cancel = this.#options.clock.after(afterMs, () => void this.#look())
   }
@@ -82,8 +85,12 @@ export class Reserve {
     if (isLow === this.#isLow) return
     this.#isLow = isLow
     const { changed, logger } = this.#options
-    if (isLow) logger.error({ freeBytes, reserveBytes }, 'the disk is nearly full: documents can only be read')
-    else logger.info({ freeBytes, reserveBytes }, 'the disk has room again: edits are taken')
+    if (isLow)
+      logger.error(
+        { event: 'disk_low', freeBytes, reserveBytes },
+        'the disk is nearly full: documents can only be read',
+      )
+    else logger.info({ event: 'disk_recovered', freeBytes, reserveBytes }, 'the disk has room again: edits are taken')
     changed(isLow)
   }
 }

@@ -218,16 +218,28 @@ export class Rooms {
     switch (note.event) {
       case 'resync':
         counters.resyncs++
-        return logger.debug({ document, session: note.session }, 'an update refers to what the log lacks')
+        return logger.debug(
+          { event: 'resync', document, session: note.session },
+          'an update refers to what the log lacks',
+        )
       case 'digest_mismatch':
         counters.digestMismatches++
-        return logger.warn({ document, session: note.session }, 'a replica differs from the log: healed by an exchange')
+        return logger.warn(
+          { event: 'digest_mismatch', document, session: note.session },
+          'a replica differs from the log: healed by an exchange',
+        )
       case 'rejected':
         counters.rejected++
-        return logger.info({ document, session: note.session, code: note.code }, 'an update was rejected')
+        return logger.info(
+          { event: 'update_rejected', document, session: note.session, code: note.code },
+          'an update was rejected',
+        )
       case 'refused':
         countRefusal(counters, note.code)
-        return logger.info({ document, session: note.session, code: note.code }, 'a session was refused')
+        return logger.info(
+          { event: 'session_refused', document, session: note.session, code: note.code },
+          'a session was refused',
+        )
     }
   }
 }

@@ -87,7 +87,7 @@ export class Storage {
     this.#state = 'failed'
     const { logger, reopen } = this.#options
     const until = reopen ? 'the log is open again' : 'the relay is started again'
-    logger.error({ error }, `a write failed: nothing is acknowledged until ${until}`)
+    logger.error({ event: 'write_failed', error }, `a write failed: nothing is acknowledged until ${until}`)
     if (reopen) void this.#reopen(reopen)
   }
 
@@ -111,7 +111,7 @@ export class Storage {
       try {
         await this.#reopenOnce(open)
       } catch (error) {
-        logger.error({ error, retryMs }, 'the log could not be reopened')
+        logger.error({ event: 'log_reopen_failed', error, retryMs }, 'the log could not be reopened')
       }
     }
   }
@@ -125,7 +125,7 @@ export class Storage {
     this.#log = log
     this.#committer = this.#newCommitter(log)
     this.#state = 'ready'
-    this.#options.logger.info({}, 'the log is open again')
+    this.#options.logger.info({ event: 'log_reopened' }, 'the log is open again')
   }
 
   #newCommitter(log: Log): Committer {
