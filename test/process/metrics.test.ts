@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { joinNative } from '../support/clients.js'
 import { startRelay } from '../support/relay.js'
 import { readText } from '../support/tree.js'
@@ -27,7 +28,11 @@ test('metrics are counted for the operator, have no names of documents, and are 
   await author.synced
   author.doc.getText().insert(0, 'hello')
   await author.handle.saved()
-
+  author.handle.awareness.setLocalStateField('user', { name: 'Ada' })
+  const broken = new WebSocket(`${relay.webSocketUrl}/y/a-secret-document`)
+  onTestFinished(() => broken.terminate())
+  broken.on('open', () => broken.send('no binary frame'))
+  await once(broken, 'close')
   const response = await fetch(`http://127.0.0.1:${port}/metrics`)
   expect(response.headers.get('Content-Type')).toMatch(/^text\/plain; version=0\.0\.4/)
   const text = await response.text()
@@ -36,7 +41,30 @@ test('metrics are counted for the operator, have no names of documents, and are 
   expect(readingOf(text, 'syncline_rooms')).toBe(1)
   expect(readingOf(text, 'syncline_updates_total')).toBeGreaterThan(0)
   expect(readingOf(text, 'syncline_commit_duration_seconds_count')).toBe(1)
-  expect(readingOf(text, 'syncline_disk_free_bytes')).toBeGreaterThan(0)
+  expect(readingOf(text, 'syncline_ack_duration_seconds_count')).toBe(1)
+  expect(readingOf(text, 'syncline_ack_duration_seconds_sum')).toBeGreaterThan(0)
+  for (const counted of [
+    'syncline_disk_free_bytes',
+    'syncline_tail_bytes',
+    'syncline_received_bytes_total',
+    'syncline_received_messages_total',
+    'syncline_sent_bytes_total',
+    'syncline_sent_messages_total',
+    'process_resident_memory_bytes',
+    'nodejs_eventloop_lag_p99_seconds',
+  ]) {
+    expect([counted, readingOf(text, counted)]).toEqual([counted, expect.toSatisfy((value) => value > 0)])
+  }
+  for (const name of [
+    'storage_faults',
+    'digest_mismatches',
+    'auth_failures',
+    'rate_limited',
+    'slow_readers',
+    'rejected',
+  ]) {
+    expect([name, readingOf(text, `syncline_${name}_total`)]).toEqual([name, 0])
+  }
   expect(text).not.toContain('secret')
   const again = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   expect(readingOf(again, 'syncline_updates_total')).toBe(readingOf(text, 'syncline_updates_total'))
@@ -45,7 +73,10 @@ test('metrics are counted for the operator, have no names of documents, and are 
     Array.from(readText(path).matchAll(/\b(syncline|nodejs|process)_[a-z0-9_]+\b/g), ([name]) => name),
   )
   expect(asked.length).toBeGreaterThan(20)
-  const served = new Set(Array.from(text.matchAll(/^([a-z_0-9]+)[{ ]/gm), ([, name]) => name))
+  // they have a series for each code, which is there once there is something to count
+  expect(text).toContain('syncline_refused_by_code_total{code="malformed_frame"} 1')
+  expect(text).toContain('# TYPE syncline_rejected_by_code_total counter')
+  const served = new Set(Array.from(text.matchAll(/^(?:# TYPE )?([a-z_0-9]+)[{ ]/gm), ([, name]) => name))
   expect(asked.filter((name) => !served.has(name))).toEqual([])
 
   expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)

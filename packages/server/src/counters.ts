@@ -28,6 +28,12 @@ export interface Counters {
   rateLimited: number
   /** updates that were rejected, while their sessions went on */
   rejected: number
+  /** the same by code */
+  readonly rejectedByCode: { [code in ErrorCode]?: number }
+  /** awareness messages that sessions sent */
+  awareness: number
+  /** writes that failed, after which the log was opened anew */
+  storageFaults: number
   /** times a connection was not read for a while, since too much waited for the disk */
   holds: number
   /** times a connection was not read for a while, since it sent more than it may in such a time */
@@ -59,6 +65,9 @@ export function newCounters(): Counters {
     digestMismatches: 0,
     refused: 0,
     rejected: 0,
+    rejectedByCode: {},
+    awareness: 0,
+    storageFaults: 0,
     refusedByCode: {},
     authFailures: 0,
     rateLimited: 0,
@@ -91,4 +100,10 @@ export function countRefusal(counters: Counters, refused: ErrorCode | SynclineEr
   counters.refusedByCode[code] = (counters.refusedByCode[code] ?? 0) + 1
   if (ofAccess.has(code)) counters.authFailures++
   if (ofAmount.has(code)) counters.rateLimited++
+}
+
+/** Counts an update that was rejected while its session goes on. */
+export function countRejection(counters: Counters, code: ErrorCode): void {
+  counters.rejected++
+  counters.rejectedByCode[code] = (counters.rejectedByCode[code] ?? 0) + 1
 }

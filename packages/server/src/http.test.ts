@@ -14,15 +14,17 @@ writeFileSync(join(root, 'assets', 'index-DiwrgTda.js'), 'export {}')
 writeFileSync(join(root, 'assets', 'index-B1c_d-2e.css'), 'a{}')
 afterAll(() => rmSync(parent, { recursive: true, force: true }))
 
-const app = createHttp({ ready: true }, { staticDirectory: root })
+const app = createHttp({ condition: 'ready' }, { staticDirectory: root })
 const navigation = { headers: { Accept: 'text/html,*/*;q=0.8' } }
 
 describe('health', () => {
   test('is 200 while documents can be changed, else 503', async () => {
     const ready = await app.request('/healthz')
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }])
-    const failed = await createHttp({ ready: false }).request('/healthz')
-    expect([failed.status, await failed.json()]).toEqual([503, { status: 'not_ready' }])
+    for (const condition of ['draining', 'storage_failed', 'read_only', 'event_loop_late'] as const) {
+      const failed = await createHttp({ condition }).request('/readyz')
+      expect([failed.status, await failed.json()]).toEqual([503, { status: condition }])
+    }
   })
 })
 
@@ -73,7 +75,7 @@ describe('a web application', () => {
 
 describe('anything else', () => {
   test('is 404 in JSON', async () => {
-    const response = await createHttp({ ready: true }).request('/nowhere', navigation)
+    const response = await createHttp({ condition: 'ready' }).request('/nowhere', navigation)
     expect([response.status, await response.json()]).toEqual([
       404,
       { error: { code: 'not_found', reason: expect.any(String) } },

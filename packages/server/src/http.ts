@@ -2,8 +2,8 @@ import { serveStatic } from '@hono/node-server/serve-static'
 import { protocolVersion } from '@syncline/protocol'
 import { type Context, Hono } from 'hono'
 import { compress } from 'hono/compress'
+import type { Condition } from './health.js'
 import type { Metrics } from './metrics.js'
-import type { Relay } from './relay.js'
 import { version } from './version.js'
 
 /** What {@link createHttp} can serve beside the relay's state. */
@@ -14,7 +14,10 @@ export interface HttpOptions {
   readonly api?: Hono
 }
 
-type HealthOf = Pick<Relay, 'ready'> & Partial<Pick<Relay, 'isReadOnly'>>
+/** What is asked for the health of a relay; a `Relay` is one. */
+interface HealthOf {
+  readonly condition: Condition
+}
 
 /** What a relay answers to plain HTTP: whether it is well, documents, and the files of a web application. */
 export function createHttp(relay: HealthOf, options: HttpOptions = {}): Hono {
@@ -39,8 +42,7 @@ function addHealth(app: Hono, relay: HealthOf): void {
   for (const path of ['/readyz', '/healthz']) {
     app.get(path, (context) => {
       context.header('Cache-Control', 'no-store')
-      if (relay.ready) return context.json({ status: 'ready' })
-      return context.json({ status: relay.isReadOnly ? 'read_only' : 'not_ready' }, 503)
+      return context.json({ status: relay.condition }, relay.condition === 'ready' ? 200 : 503)
     })
   }
   app.get('/livez', (context) => {

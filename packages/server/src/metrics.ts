@@ -8,6 +8,8 @@ import { version } from './version.js'
 export interface CommitObserver {
   /** @param ms from asking the log to the answer of the disk; @param documents how many shared it */
   committed(ms: number, documents: number): void
+  /** @param ms from an update's coming in to its acknowledgement, of the first one of each commit of a document */
+  acknowledged?(ms: number): void
 }
 
 /** What {@link Metrics} can tell beside what the relay counts. */
@@ -18,7 +20,9 @@ export interface MetricsOptions {
   readonly process?: boolean
 }
 
-type Amount = Exclude<keyof Counters, 'refusedByCode'>
+const secondsBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
+
+type Amount = Exclude<keyof Counters, 'refusedByCode' | 'rejectedByCode'>
 
 const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]>> = {
   updates: ['updates', 'Updates that sessions sent.'],
@@ -33,6 +37,8 @@ const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]
   authFailures: ['auth_failures', 'Of what was refused: no token that counts, or not granted.'],
   rateLimited: ['rate_limited', 'Of what was refused: over a rate, or more connections or sessions than there may be.'],
   rejected: ['rejected', 'Updates that were rejected, while their sessions went on.'],
+  awareness: ['awareness_messages', 'Awareness messages (cursors) that sessions sent.'],
+  storageFaults: ['storage_faults', 'Writes that failed; nothing is acknowledged until the log was opened anew.'],
   throttles: ['throttles', 'Times a connection was not read for a while, since it sent more than it may.'],
   holds: ['holds', 'Times a connection was not read for a while, since too much waited for the disk.'],
   slowReaders: ['slow_readers', 'Connections closed since they did not take what was sent to them.'],
@@ -58,13 +64,20 @@ export class Metrics implements CommitObserver {
   readonly #registry = new Registry()
   readonly #commitSeconds: Histogram
   readonly #commitDocuments: Histogram
+  readonly #ackSeconds: Histogram
 
   constructor(options: MetricsOptions = {}) {
     const registers = [this.#registry]
     this.#commitSeconds = new Histogram({
       name: 'syncline_commit_duration_seconds',
-      help: 'Time of a commit, its fsync included.',
-      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5],
+      help: 'Time of a commit: the write to the log and its fsync.',
+      buckets: secondsBuckets,
+      registers,
+    })
+    this.#ackSeconds = new Histogram({
+      name: 'syncline_ack_duration_seconds',
+      help: 'Time from an update to its acknowledgement: of the first one of each commit of a document, which waits longest.',
+      buckets: secondsBuckets,
       registers,
     })
     this.#commitDocuments = new Histogram({
@@ -98,6 +111,10 @@ export class Metrics implements CommitObserver {
     this.#commitDocuments.observe(documents)
   }
 
+  acknowledged(ms: number): void {
+    this.#ackSeconds.observe(ms / 1_000)
+  }
+
   /** Tells what a relay counts, too. Called once. */
   watch(relay: Pick<Relay, 'stats' | 'ready' | 'isReadOnly'>): void {
     this.#gauge('ready', '1 while documents can be opened and changed.', () => Number(relay.ready))
@@ -109,6 +126,7 @@ export class Metrics implements CommitObserver {
       () => relay.stats().sessions,
     )
     this.#gauge('rooms', 'Documents in memory.', () => relay.stats().rooms)
+    this.#gauge('tail_bytes', 'What documents in memory have beside their bases.', () => relay.stats().tailBytes)
     this.#gauge('backlog_bytes', 'What waits for the disk.', () => relay.stats().backlogBytes)
     this.#gauge(
       'fan_out_gather_seconds',
@@ -118,7 +136,8 @@ export class Metrics implements CommitObserver {
     for (const [key, [name, help]] of Object.entries(counterHelp)) {
       this.#counter(name, help, () => relay.stats()[key as Amount])
     }
-    this.#refusals(() => relay.stats().refusedByCode)
+    this.#byCode('refused_by_code', 'What was refused, by the code that was given.', () => relay.stats().refusedByCode)
+    this.#byCode('rejected_by_code', 'Updates that were rejected, by code.', () => relay.stats().rejectedByCode)
   }
 
   #gauge(name: string, help: string, value: () => number): void {
@@ -144,10 +163,10 @@ export class Metrics implements CommitObserver {
     })
   }
 
-  #refusals(byCode: () => Counters['refusedByCode']): void {
+  #byCode(name: string, help: string, byCode: () => Counters['refusedByCode']): void {
     new Counter({
-      name: 'syncline_refused_by_code_total',
-      help: 'What was refused, by the code that was given.',
+      name: `syncline_${name}_total`,
+      help,
       labelNames: ['code'],
       registers: [this.#registry],
       collect() {

@@ -26,6 +26,7 @@ import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
 import { Coalescer } from './documents/coalescer.js'
 import { Documents } from './documents/documents.js'
 import { ServerDocument } from './documents/serverDocument.js'
+import type { Condition } from './health.js'
 import { ProxyTrust, type TrustProxy } from './limits/address.js'
 import { Limiter, Overload } from './limits/limiter.js'
 import { limitsWith, type RelayLimits } from './limits/limits.js'
@@ -38,8 +39,12 @@ import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgr
 
 // a page that is reloaded comes back to a room that is still there
 const unloadMs = 5_000
-// clients add their own jitter
-const leavingRetryMs = 1_000
+// When they come back is spread over a time that grows with their number, and our client doubles it by chance: the
+// relay that comes next has a few hundred to let in each second, not all of them at once.
+const leavingMsMin = 500
+const leavingMsEach = 1
+const leavingSpreadMsMin = 1_000
+const leavingSpreadMsMax = 15_000
 // how long a drain waits for readers
 const drainMs = 3_000
 // what y-websocket puts around an update
@@ -98,6 +103,8 @@ export interface RelayStats extends Readonly<Counters> {
   readonly rooms: number
   /** ms that updates gather after a broadcast, in the room where that is longest; 0 where nobody waits */
   readonly gatherMs: number
+  /** what the documents in memory have beside their bases: what the next compaction takes in */
+  readonly tailBytes: number
   /** what waits for the disk: about what that takes of memory */
   readonly backlogBytes: number
 }
@@ -159,6 +166,11 @@ export class Relay {
     return this.#rooms.ready
   }
 
+  /** Whether documents can be opened and changed, and if not why. */
+  get condition(): Exclude<Condition, 'event_loop_late'> {
+    return this.#closed === null ? this.#rooms.condition : 'draining'
+  }
+
   /** True while documents can be read only: less than the reserve of the disk is free. */
   get isReadOnly(): boolean {
     return this.#rooms.isReadOnly
@@ -166,12 +178,13 @@ export class Relay {
 
   /** What the relay is doing, and what it has counted. */
   stats(): RelayStats {
-    const { size: rooms, sessions, gatherMs } = this.#rooms
+    const { size: rooms, sessions, gatherMs, tailBytes } = this.#rooms
     const { backlog, counters } = this.#context
     const refusedByCode = { ...counters.refusedByCode }
-    const counted = { ...counters, refusedByCode }
+    const rejectedByCode = { ...counters.rejectedByCode }
+    const counted = { ...counters, refusedByCode, rejectedByCode }
     for (const link of this.#links) addTraffic(counted, link.traffic)
-    const now = { connections: this.#links.size, sessions, rooms, gatherMs, backlogBytes: backlog.bytes }
+    const now = { connections: this.#links.size, sessions, rooms, gatherMs, tailBytes, backlogBytes: backlog.bytes }
     return { ...now, ...counted }
   }
 
@@ -382,7 +395,8 @@ export class Relay {
   }
 
   async #close(): Promise<void> {
-    for (const link of this.#links) link.leave(leavingRetryMs)
+    let place = 0
+    for (const link of this.#links) link.leave(leavingMs(place++, this.#links.size))
     await this.#rooms.drain()
     const allClosed = new Promise<void>((resolve) => {
       this.#onLastLinkClosed = resolve
@@ -398,6 +412,12 @@ export class Relay {
     await this.#rooms.close()
     for (const close of this.#closeLast) await close()
   }
+}
+
+/** When the connection at this place of so many shall come back, in ms. */
+function leavingMs(place: number, count: number): number {
+  const spreadMs = Math.min(Math.max(count * leavingMsEach, leavingSpreadMsMin), leavingSpreadMsMax)
+  return Math.round(leavingMsMin + (place / count) * spreadMs)
 }
 
 const upgradeStatuses: { readonly [code in ErrorCode]?: number } = {

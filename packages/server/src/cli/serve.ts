@@ -8,6 +8,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { SynclineError } from '@syncline/protocol'
 import { systemClock } from '../clock.js'
 import { type Control, createControl, listenForControl } from '../control/server.js'
+import { type Condition, conditionOf, EventLoopWatch } from '../health.js'
 import { createHttp, createOperatorHttp } from '../http.js'
 import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
@@ -53,6 +54,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const { allowOrigins, keepHistory, diskReserve, limits, trustProxy, subdocumentAccess } = options
   const disk = { space: () => spaceOf(options.data), ...(diskReserve === null ? {} : { reserveBytes: diskReserve }) }
   const revocations = revocationsIn(options.data)
+  const loop = new EventLoopWatch()
   const metrics = new Metrics({ space: disk.space, process: true })
   const relay = new Relay(await openLog(), {
     ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, limits, trustProxy, commitObserver: metrics },
@@ -62,7 +64,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   try {
     await revocations.read() // rather now than when somebody comes
     await warnOfOthers(options.data, logger)
-    const server = createServer(relay, options, tls)
+    const health = {
+      get condition() {
+        return conditionOf(relay, loop)
+      },
+    }
+    const server = createServer(relay, health, options, tls)
     relay.attach(server)
     const backUp = (directory: string, time: number) => log.backUp(directory, time)
     const app = createControl({ relay, backUp, clock: systemClock, logger })
@@ -72,13 +79,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       throw error
     })
     metrics.watch(relay)
-    const operatorServer = await serveOperator(relay, metrics, options.metricsPort).catch(async (error: unknown) => {
+    const operatorServer = await serveOperator(health, metrics, options.metricsPort).catch(async (error: unknown) => {
       await control.close()
       server.close()
       throw error
     })
     logger.info({ event: 'listening', url, data: options.data }, 'the relay is listening')
-    return { url, stop: () => stop({ server, operatorServer, relay, control, logger }) }
+    return { url, stop: () => stop({ server, operatorServer, relay, control, loop, logger }) }
   } catch (error) {
     await relay.close()
     throw error
@@ -123,11 +130,16 @@ async function tlsOf({ tls }: ServeOptions): Promise<TlsFiles | null> {
   }
 }
 
-function createServer(relay: Relay, options: ServeOptions, tls: TlsFiles | null): Server {
+function createServer(
+  relay: Relay,
+  health: { readonly condition: Condition },
+  options: ServeOptions,
+  tls: TlsFiles | null,
+): Server {
   const idempotencyFile = join(options.data, 'idempotency.jsonl')
   const cacheControl = options.cacheControl === null ? {} : { cacheControl: options.cacheControl }
   const api = relay.api({ idempotencyFile, ...cacheControl })
-  const app = createHttp(relay, { api, ...(options.static === null ? {} : { staticDirectory: options.static }) })
+  const app = createHttp(health, { api, ...(options.static === null ? {} : { staticDirectory: options.static }) })
   const timeouts = { headersTimeout: headersMs, requestTimeout: requestMs, connectionsCheckingInterval: checkMs }
   const serverOptions = { ...timeouts, ...tls }
   if (tls !== null) {
@@ -160,9 +172,13 @@ function urlOf({ address, family, port }: AddressInfo, scheme: 'http' | 'https')
 }
 
 /** On this machine alone: what it tells is for the operator. */
-async function serveOperator(relay: Relay, metrics: Metrics, port: number | null): Promise<Server | null> {
+async function serveOperator(
+  health: { readonly condition: Condition },
+  metrics: Metrics,
+  port: number | null,
+): Promise<Server | null> {
   if (port === null) return null
-  const { fetch } = createOperatorHttp(relay, metrics)
+  const { fetch } = createOperatorHttp(health, metrics)
   const server = createAdaptorServer({ fetch, serverOptions: { headersTimeout: headersMs } }) as Server
   await listenOn(server, '127.0.0.1', port)
   return server
@@ -173,14 +189,16 @@ interface Stopping {
   readonly operatorServer: Server | null
   readonly relay: Relay
   readonly control: Control
+  readonly loop: EventLoopWatch
   readonly logger: Logger
 }
 
-async function stop({ server, operatorServer, relay, control, logger }: Stopping): Promise<void> {
+async function stop({ server, operatorServer, relay, control, loop, logger }: Stopping): Promise<void> {
   logger.info({ event: 'stopping' }, 'the relay is stopping')
   await control.close() // before another process may have the directory
+  await relay.close() // it is asked for its health until then
+  loop.close()
   const closed = new Promise((resolve) => server.close(resolve))
-  await relay.close()
   server.closeAllConnections()
   operatorServer?.close()
   operatorServer?.closeAllConnections()

@@ -48,6 +48,10 @@ export class LiveRoom implements CommitSource {
   #demand = 0
   /** the last large `synced`: as long as nobody needs its memory, all who join at the same position are sent the same */
   #synced: WeakRef<SharedReply> | null = null
+  /** `performance.now()` when the first update came that waits for the next commit */
+  #updateAt: number | null = null
+  /** the same of the commit in flight */
+  #ackFrom: number | null = null
   /** what of the backlog is this room's */
   #backlogBytes = 0
   #isForgotten = false
@@ -71,6 +75,11 @@ export class LiveRoom implements CommitSource {
   /** About what the document weighs: what comparing it with what somebody has costs. */
   get bytes(): number {
     return this.#weight.baseBytes + this.#weight.bytes
+  }
+
+  /** What it weighs beside its base. */
+  get tailBytes(): number {
+    return this.#weight.bytes
   }
 
   /** How long updates gather after a broadcast, in ms. */
@@ -99,7 +108,11 @@ export class LiveRoom implements CommitSource {
   receive(session: Session, request: Exclude<SessionRequest, Open>): void {
     if (!this.#sessions.has(session.id)) return
     const now = this.#now()
-    if (request.type === 'update') this.#context.counters.updates++
+    if (request.type === 'update') {
+      this.#context.counters.updates++
+      this.#updateAt ??= performance.now()
+    }
+    if (request.type === 'awareness') this.#context.counters.awareness++
     const queuedBytes = this.#room.queuedBytes
     this.#input({ type: 'received', session: session.id, request, now }, session)
     // what brings nothing new, as most answers to a first exchange, is sent to nobody
@@ -135,6 +148,10 @@ export class LiveRoom implements CommitSource {
     const append = effects.find((effect) => effect.type === 'append')?.append ?? null
     // from here on the room stays until the commit has ended, whatever else happens
     this.#committing = append !== null
+    if (append !== null) {
+      this.#ackFrom = this.#updateAt
+      this.#updateAt = null
+    }
     if (append) this.#weight = heavier(this.#weight, append.record)
     this.#performAll(effects.filter((effect) => effect.type !== 'append'))
     return append
@@ -146,6 +163,7 @@ export class LiveRoom implements CommitSource {
     this.#context.counters.commits++
     if (this.#state.at === 'gone') return this.#leaveOwner()
     this.#input({ type: 'committed', now }, null)
+    if (this.#ackFrom !== null) this.#context.commitObserver?.acknowledged?.(performance.now() - this.#ackFrom)
     this.#compactWhenDue('open')
   }
 
@@ -260,6 +278,7 @@ export class LiveRoom implements CommitSource {
     this.#pace()
     this.#performAll(this.#step(input, session))
     this.#account(this.#room.queuedBytes)
+    if (this.#room.queuedBytes === 0) this.#updateAt = null
     this.#unloadWhenIdle()
   }
 

@@ -4,7 +4,8 @@ import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import { Compactor } from '../compaction/compactor.js'
 import { CompactionThread } from '../compaction/thread.js'
-import { type Counters, countRefusal } from '../counters.js'
+import { type Counters, countRefusal, countRejection } from '../counters.js'
+import type { Condition } from '../health.js'
 import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
 import type { CommitObserver } from '../metrics.js'
@@ -35,7 +36,7 @@ export interface RoomsOptions {
 }
 
 /** What one room needs of its owner. */
-export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'commitObserver' | 'keepsHistory'> {
+export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistory'> {
   readonly storage: Storage
   readonly compactor: Pick<Compactor, 'request'>
   readonly fanOut: FanOut
@@ -95,9 +96,23 @@ export class Rooms {
     return gatherMs
   }
 
+  /** Bytes of updates after their bases, of all documents in memory. */
+  get tailBytes(): number {
+    let bytes = 0
+    for (const room of this.#rooms.values()) bytes += room.tailBytes
+    return bytes
+  }
+
   /** False while documents cannot be opened and changed. */
   get ready(): boolean {
-    return this.#storage.ready && !this.#isClosing && !this.#isReadOnly
+    return this.condition === 'ready'
+  }
+
+  /** Whether documents can be opened and changed, and if not why. */
+  get condition(): Exclude<Condition, 'event_loop_late'> {
+    if (this.#isClosing) return 'draining'
+    if (!this.#storage.ready) return 'storage_failed'
+    return this.#isReadOnly ? 'read_only' : 'ready'
   }
 
   /** True while edits are refused, since the disk is nearly full. */
@@ -208,6 +223,7 @@ export class Rooms {
   }
 
   #storageFailed(error: Error): void {
+    if (this.#storage.ready) this.#context.counters.storageFaults++
     this.#storage.fail(error)
     // all of them: what the log has after it was opened again may be less than what any of them believes
     for (const room of this.#rooms.values()) room.end('storage_failed')
@@ -229,7 +245,7 @@ export class Rooms {
           'a replica differs from the log: healed by an exchange',
         )
       case 'rejected':
-        counters.rejected++
+        countRejection(counters, note.code)
         return logger.info(
           { event: 'update_rejected', document, session: note.session, code: note.code },
           'an update was rejected',
