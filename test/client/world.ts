@@ -61,10 +61,6 @@ export class TestRelay {
     return this.#relay.remove(document)
   }
 
-  revoke(revocation: Revocation): Promise<number> {
-    return this.#relay.revoke(revocation)
-  }
-
   create(document: string): Promise<boolean> {
     return this.#relay.create(document)
   }

@@ -31,7 +31,12 @@ export class Histories {
   next(document: string, ...runs: readonly Run[]): Append {
     const records = this.recordsOf(document)
     const last = records.at(-1) ?? { position: 0, chain: 0 }
-    const record = { position: last.position + 1, chain: chainAfter(last.chain, runs), time: 1_767_225_600_000 + last.position, runs }
+    const record = {
+      position: last.position + 1,
+      chain: chainAfter(last.chain, runs),
+      time: 1_767_225_600_000 + last.position,
+      runs,
+    }
     this.#records.set(document, [...records, record])
     return { document, epoch, record }
   }

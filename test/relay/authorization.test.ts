@@ -385,8 +385,8 @@ describe('access that is taken away', () => {
     await until('all to be in', () => y.provider.synced && hocuspocus.provider.isSynced)
     // what the relay has sent is here when a pong is
     const settled = async () => {
-      const sockets = [native.socket, hocuspocus.provider.configuration.websocketProvider.webSocket as WebSocket | null]
-      const pongs = sockets.map(async (socket) => {
+      const sockets = [native.socket, hocuspocus.provider.configuration.websocketProvider.webSocket]
+      const pongs = (sockets as (WebSocket | null)[]).map(async (socket) => {
         if (socket?.readyState !== WebSocket.OPEN) return
         const pong = Promise.race([once(socket, 'pong'), once(socket, 'close')])
         socket.ping()

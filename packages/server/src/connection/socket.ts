@@ -9,7 +9,8 @@ export interface LinkSocket {
   readonly readyState: number
   on(event: 'message', listener: (data: RawData, isBinary: boolean) => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'close', listener: () => void): unknown
+  /** with the status of WebSocket: 1006 where the peer did not say that it leaves */
+  on(event: 'close', listener: (status: number) => void): unknown
   /**
    * Sends a fragment of a frame; `fin` with its last one.
    *

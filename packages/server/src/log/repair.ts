@@ -158,7 +158,15 @@ async function findBase(database: Database, name: string, parts: readonly Entry[
   }
   for (const [basePosition, baseBytes] of [...bytesOf].reverse()) {
     for (const packing of [1, 0]) {
-      const head = { epoch: '', basePosition, packing, baseBytes, start: { position: basePosition, chain: 0 }, createdAt: null, startedAt: null }
+      const head = {
+        epoch: '',
+        basePosition,
+        packing,
+        baseBytes,
+        start: { position: basePosition, chain: 0 },
+        createdAt: null,
+        startedAt: null,
+      }
       const base = await attemptAsync(() => readBase(database, name, head, snapshot))
       if (base && attempt(() => new Coverage().add(base) ?? true)) return head
     }

@@ -102,7 +102,7 @@ export class HttpSocket extends EventEmitter implements LinkSocket, ByteSource {
     if (this.#readyState === closed) return
     this.#readyState = closed
     this.resume()
-    this.emit('close')
+    this.emit('close', 1006)
   }
 
   /** Waits while nothing is to be read. What waits learns of the end, too. */
