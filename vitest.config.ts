@@ -8,7 +8,7 @@ const source = (name: string, file = 'index') =>
 // and for the process that it talks to. `npm test` runs both lanes at once.
 const lanes = {
   sockets: ['abuse', 'api', 'cli', 'client', 'interop', 'process', 'relay', 'browser'],
-  disks: ['crash', 'soak', 'bench', 'packages', 'react', 'gallery'],
+  disks: ['crash', 'soak', 'bench', 'packages', 'react', 'gallery', 'django'],
 }
 const filesOf = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`)
 

@@ -68,6 +68,9 @@ function isInstalled() {
     })
 }
 
+const demoSources = ['index.html', 'package.json', 'public', 'service-worker', 'src', 'vite.config.ts'].map(
+  (path) => `demo/${path}`,
+)
 const packages = ['packages/protocol', 'packages/client', 'packages/react', 'packages/server']
 
 /** Builds the packages and the demo, each where it is stale. */
@@ -79,7 +82,11 @@ export async function build() {
     return runNode('node_modules/typescript/bin/tsc', '-b', ...packages)
   })
   // the bundle holds the client and with it the protocol; what the server does changes nothing in it
-  const bundled = [...sources.filter((path) => !path.startsWith('packages/server')), 'demo', 'package-lock.json']
+  const bundled = [
+    ...sources.filter((path) => !path.startsWith('packages/server')),
+    ...demoSources,
+    'package-lock.json',
+  ]
   await buildStale('demo', bundled, ['demo/dist/index.html'], () =>
     run('npm', ['run', '--silent', 'build', '-w', 'demo']),
   )
@@ -125,7 +132,7 @@ function fingerprintOf(paths) {
 function filesBelow(path) {
   if (!statSync(path).isDirectory()) return [path]
   return readdirSync(path)
-    .filter((name) => !/^(node_modules|dist|\.vite)$|\.tsbuildinfo$/.test(name))
+    .filter((name) => !/^(node_modules|dist|\.vite|__pycache__)$|\.tsbuildinfo$/.test(name))
     .sort()
     .flatMap((name) => filesBelow(join(path, name)))
 }
