@@ -50,6 +50,12 @@ export interface Counters {
   compactionFailures: number
   /** bytes of updates that compaction made superfluous */
   compactionBytesSaved: number
+  /** events that webhooks took */
+  webhooksDelivered: number
+  /** attempts that failed; each comes again, or is given up */
+  webhooksFailed: number
+  /** events that were given up after all attempts */
+  webhooksSetAside: number
 }
 
 /** Counters at zero. */
@@ -79,6 +85,9 @@ export function newCounters(): Counters {
     compactionMismatches: 0,
     compactionFailures: 0,
     compactionBytesSaved: 0,
+    webhooksDelivered: 0,
+    webhooksFailed: 0,
+    webhooksSetAside: 0,
   }
 }
 

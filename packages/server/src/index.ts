@@ -20,3 +20,6 @@ export { createLogger, type LogFields, type Logger, type LogLevel, logLevels } f
 export { type CommitObserver, Metrics, type MetricsOptions } from './metrics.js'
 export { Relay, type RelayOptions, type RelayStats } from './relay.js'
 export { type Disk, type DiskSpace, spaceOf } from './rooms/reserve.js'
+export type { WebhookAside } from './webhooks/asides.js'
+export type * from './webhooks/types.js'
+export type { WebhookStatus } from './webhooks/webhooks.js'

@@ -47,6 +47,9 @@ const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]
   compactionMismatches: ['compaction_mismatches', 'Compactions that would have changed the document: bugs.'],
   compactionFailures: ['compaction_failures', 'Compactions that came to no end.'],
   compactionBytesSaved: ['compaction_saved_bytes', 'Bytes of updates that compaction made superfluous.'],
+  webhooksDelivered: ['webhooks_delivered', 'Events that webhooks took.'],
+  webhooksFailed: ['webhooks_failed', 'Attempts to tell a webhook that failed.'],
+  webhooksSetAside: ['webhooks_set_aside', 'Events that were given up after all attempts.'],
 }
 
 /**
@@ -127,6 +130,11 @@ export class Metrics implements CommitObserver {
     )
     this.#gauge('rooms', 'Documents in memory.', () => relay.stats().rooms)
     this.#gauge('tail_bytes', 'What documents in memory have beside their bases.', () => relay.stats().tailBytes)
+    this.#gauge(
+      'webhooks_pending',
+      'Documents of which a webhook is still to be told.',
+      () => relay.stats().webhooksPending,
+    )
     this.#gauge('backlog_bytes', 'What waits for the disk.', () => relay.stats().backlogBytes)
     this.#gauge(
       'fan_out_gather_seconds',

@@ -36,6 +36,8 @@ import { nameMatcher } from './names.js'
 import { type Disk, Reserve } from './rooms/reserve.js'
 import { Rooms } from './rooms/rooms.js'
 import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgrade.js'
+import type { StoreHook, WebhookEndpoint, WebhookRetry } from './webhooks/types.js'
+import { type WebhookStatus, type Webhooks, webhooksOf } from './webhooks/webhooks.js'
 
 // a page that is reloaded comes back to a room that is still there
 const unloadMs = 5_000
@@ -94,6 +96,15 @@ export interface RelayOptions {
   readonly disk?: Disk
   /** told how long each commit takes: {@link Metrics} */
   readonly commitObserver?: CommitObserver
+  /** who is told of documents by signed requests, see docs/BACKENDS.md */
+  readonly webhooks?: readonly WebhookEndpoint[]
+  /**
+   * Keeps documents in the application's own database: called after changes, in order of position for each document, at
+   * least once also across the end of the process, and a last time after the last edit
+   */
+  readonly store?: StoreHook
+  /** how long webhooks and `store` are tried again */
+  readonly webhookRetry?: WebhookRetry
 }
 
 /** What a relay is doing, and what it has counted since it began. */
@@ -107,6 +118,8 @@ export interface RelayStats extends Readonly<Counters> {
   readonly tailBytes: number
   /** what waits for the disk: about what that takes of memory */
   readonly backlogBytes: number
+  /** documents of which a webhook or `store` is still to be told */
+  readonly webhooksPending: number
 }
 
 /**
@@ -124,6 +137,7 @@ export class Relay {
   readonly #context: RelayContext
   readonly #rooms: Rooms
   readonly #documents: Documents
+  readonly #webhooks: Webhooks | null
   readonly #coalescer: Coalescer
   readonly #origins: OriginPolicy
   readonly #sockets: Readonly<Record<Route['to'], WebSocketServer>>
@@ -143,9 +157,15 @@ export class Relay {
   constructor(log: Log, options: RelayOptions = {}) {
     this.#origins = new OriginPolicy(options.allowOrigins ?? [])
     const limits = limitsWith(options.limits ?? {})
-    this.#context = contextOf(log, limits, options)
+    const edges = edgesOf(options)
+    this.#webhooks = webhooksOf(options.webhooks ?? [], options.store ?? null, {
+      ...edges,
+      retry: options.webhookRetry ?? {},
+    })
+    this.#context = contextOf(log, limits, options, edges, this.#webhooks)
     this.#rooms = this.#context.rooms
     this.#documents = new Documents(this.#context)
+    this.#webhooks?.start(this.#documents)
     this.#coalescer = new Coalescer(this.#context.clock)
     this.#sockets = webSocketServers(limits)
     this.#http = new HttpTransport(this.#context, {
@@ -185,7 +205,7 @@ export class Relay {
     const counted = { ...counters, refusedByCode, rejectedByCode }
     for (const link of this.#links) addTraffic(counted, link.traffic)
     const now = { connections: this.#links.size, sessions, rooms, gatherMs, tailBytes, backlogBytes: backlog.bytes }
-    return { ...now, ...counted }
+    return { ...now, webhooksPending: this.#webhooks?.pending ?? 0, ...counted }
   }
 
   /**
@@ -263,6 +283,7 @@ export class Relay {
       origins: this.#origins,
       remove: (document) => this.remove(document),
       create: (document) => this.create(document),
+      webhooks: { status: () => this.webhookStatus(), replay: (pattern) => this.replayWebhooks(pattern) },
     })
     this.#closeLast.push(close)
     return createApi(services)
@@ -309,6 +330,22 @@ export class Relay {
    */
   revoke(revocation: Revocation): Promise<number> {
     return this.#context.gate.revoke(revocation)
+  }
+
+  /** What is still to be told to webhooks and to `store`, and what was given up. */
+  webhookStatus(): WebhookStatus {
+    return this.#webhooks?.status() ?? { pending: 0, setAside: [] }
+  }
+
+  /**
+   * Tells webhooks and `store` once more what was given up, and at once what waits for its next attempt.
+   *
+   * @param pattern of which documents, with `*` for any characters; default all
+   * @returns how many were taken up again
+   * @throws SynclineError `storage_failed`, `document_busy`
+   */
+  async replayWebhooks(pattern = '*'): Promise<number> {
+    return (await this.#webhooks?.replay(nameMatcher([pattern]))) ?? 0
   }
 
   /**
@@ -395,6 +432,7 @@ export class Relay {
   }
 
   async #close(): Promise<void> {
+    const webhooksClosed = this.#webhooks?.close()
     let place = 0
     for (const link of this.#links) link.leave(leavingMs(place++, this.#links.size))
     await this.#rooms.drain()
@@ -409,6 +447,7 @@ export class Relay {
     cancel()
     this.#cancelBeat()
     for (const detach of this.#detach) detach()
+    await webhooksClosed
     await this.#rooms.close()
     for (const close of this.#closeLast) await close()
   }
@@ -430,7 +469,9 @@ const upgradeStatuses: { readonly [code in ErrorCode]?: number } = {
   shutting_down: 503,
 }
 
-function contextOf(log: Log, limits: RelayLimits, options: RelayOptions): RelayContext {
+type Edges = Pick<RelayContext, 'clock' | 'logger' | 'counters' | 'exception'>
+
+function edgesOf(options: RelayOptions): Edges {
   const clock = options.clock ?? systemClock
   const logger = boundedLogger(options.logger ?? createLogger('warn'))
   const counters = newCounters()
@@ -438,13 +479,26 @@ function contextOf(log: Log, limits: RelayLimits, options: RelayOptions): RelayC
     counters.exceptions++
     logger.error({ event: 'bug', error: asError(error) }, 'an exception was caught: a bug')
   }
+  return { clock, logger, counters, exception }
+}
+
+function contextOf(
+  log: Log,
+  limits: RelayLimits,
+  options: RelayOptions,
+  { clock, logger, counters, exception }: Edges,
+  webhooks: Webhooks | null,
+): RelayContext {
   const newEpoch = () => randomBytes(8).toString('hex')
-  const reopen = options.reopen ?? null
+  const watched = (opened: Log) => webhooks?.watch(opened) ?? opened
+  const { reopen: open } = options
+  const reopen = open ? async () => watched(await open()) : null
   const keepsHistory = nameMatcher(options.keepHistory ?? [])
   const backlog = new Backlog(limits.backlogBytesHigh)
   const edges = { limits, clock, logger, counters, backlog, exception }
-  const rooms = new Rooms(log, {
+  const rooms = new Rooms(watched(log), {
     ...edges,
+    presence: (document, isOpen) => webhooks?.presence(document, isOpen),
     commitObserver: options.commitObserver ?? null,
     reopen,
     unloadMs,

@@ -5,7 +5,7 @@ import { crc32c } from './crc32c.js'
  * What a stored value is: the high half of its first byte. The low half is the version of its layout, 1 to 14;
  * 15 is kept for a longer head.
  */
-export type ValueKind = 0xa | 0xb | 0xd | 0xe | 0xf
+export type ValueKind = 0xa | 0xb | 0xc | 0xd | 0xe | 0xf
 
 const checksumBytes = 4
 

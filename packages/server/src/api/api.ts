@@ -10,6 +10,7 @@ import { catalogueRoutes } from './routes/catalogue.js'
 import { liveRoutes } from './routes/live.js'
 import { peopleRoutes } from './routes/people.js'
 import { readingRoutes } from './routes/reading.js'
+import { webhookRoutes } from './routes/webhooks.js'
 import { writingRoutes } from './routes/writing.js'
 import type { ApiServices } from './services.js'
 
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   ...writingRoutes,
   ...liveRoutes,
   ...peopleRoutes,
+  ...webhookRoutes,
 ]
 
 const exposedHeaders = [

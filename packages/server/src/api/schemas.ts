@@ -94,6 +94,30 @@ export const sessionsSchema = z
   })
   .meta({ id: 'Sessions' })
 
+export const webhooksSchema = z
+  .object({
+    pending: z.int().nonnegative().describe('Documents of which a webhook is still to be told'),
+    setAside: z
+      .array(
+        z.object({
+          document: z.string(),
+          url: z.string().describe('Without its query'),
+          events: z.array(z.string()),
+          attempts: z.int(),
+          reason: z.string(),
+          since: z.iso.datetime(),
+        }),
+      )
+      .describe('What was given up after all attempts'),
+  })
+  .meta({ id: 'Webhooks' })
+
+export const replayedSchema = z.object({ replayed: z.int().nonnegative() }).meta({ id: 'WebhooksReplayed' })
+
+export const replayQuery = z.strictObject({
+  documents: z.string().min(1).max(512).default('*').describe('Only such names; * stands for any characters'),
+})
+
 export const listQuery = z.strictObject({
   prefix: z.string().max(512).default('').describe('Only names that begin with this'),
   cursor: z.string().max(1_024).optional().describe('Where the last page ended'),

@@ -2,6 +2,7 @@ import type { RelayContext } from '../connection/context.js'
 import type { Coalescer } from '../documents/coalescer.js'
 import type { Documents } from '../documents/documents.js'
 import type { OriginPolicy } from '../upgrade.js'
+import type { WebhookStatus } from '../webhooks/webhooks.js'
 import { Feeds } from './events/feed.js'
 import { Idempotency } from './idempotency/idempotency.js'
 import { EntryStore } from './idempotency/store.js'
@@ -33,9 +34,14 @@ export interface ApiServices {
   /** deletes a document, and lets a deleted one begin anew: see `Relay` */
   readonly remove: (document: string) => Promise<boolean>
   readonly create: (document: string) => Promise<boolean>
+  /** see `Relay.webhookStatus` and `Relay.replayWebhooks` */
+  readonly webhooks: {
+    readonly status: () => WebhookStatus
+    readonly replay: (pattern: string) => Promise<number>
+  }
 }
 
-type Given = Pick<ApiServices, 'context' | 'documents' | 'coalescer' | 'origins' | 'remove' | 'create'>
+type Given = Pick<ApiServices, 'context' | 'documents' | 'coalescer' | 'origins' | 'remove' | 'create' | 'webhooks'>
 
 /** What the routes work with, and how it is closed. */
 export function apiServices(

@@ -20,6 +20,7 @@ describe('the options of serve', () => {
       diskReserve: null,
       auth: { kind: 'none' },
       subdocumentAccess: 'parent',
+      backend: { webhooks: [], webhookRetry: {} },
       limits: {},
       trustProxy: [],
       tls: null,

@@ -10,6 +10,7 @@ import { type LogLevel, logLevels } from '../logger.js'
 import { isOrigin } from '../upgrade.js'
 import { version } from '../version.js'
 import { type AuthOptions, authFault, authOf, authSettings, authShape, secretInEnvironment } from './auth.js'
+import { type BackendOptions, backendFault, backendOf, backendSettings, backendShape } from './backend.js'
 import { addBackup } from './backup.js'
 import { addCheck } from './check.js'
 import { addConfigFile, nameOfSetting } from './config/apply.js'
@@ -20,9 +21,10 @@ import { amountOf, limitSettings, limitsShape } from './limits.js'
 import { addLogName } from './logs/command.js'
 import { type LogSettings, logFormats } from './logs/logger.js'
 import { addRevoke } from './revoke.js'
-import { collectList, flagOf, inGroup, setting } from './setting.js'
+import { collectList, flagOf, inGroup, setting, switchValue } from './setting.js'
 import { addStatus } from './status.js'
 import { addToken } from './token.js'
+import { addWebhook } from './webhook.js'
 
 /** What `syncline serve` was asked for. */
 export interface ServeOptions {
@@ -46,6 +48,7 @@ export interface ServeOptions {
   readonly metricsPort: number | null
   readonly auth: AuthOptions
   readonly subdocumentAccess: SubdocumentAccess
+  readonly backend: BackendOptions
   /** those that differ from the defaults */
   readonly limits: Partial<RelayLimits>
   readonly trustProxy: TrustProxy
@@ -58,12 +61,6 @@ const portNumber = z
   .regex(/^\d{1,5}$/, 'expected a number from 0 to 65535')
   .transform(Number)
   .refine((port) => port <= 65_535, 'expected a number from 0 to 65535')
-
-// a flag says yes by being there; a variable and a file have to say which
-const switchValue = z
-  .enum(['yes', 'no', 'true', 'false', '1', '0'], 'expected yes or no')
-  .default('no')
-  .transform((value) => ['yes', 'true', '1'].includes(value))
 
 const serveSchema = z
   .object({
@@ -102,9 +99,10 @@ const serveSchema = z
     tlsKey: z.string().optional(),
     ...limitsShape,
     ...authShape,
+    ...backendShape,
   })
   .superRefine((given, context) => {
-    const fault = authFault(given, isLoopback(given.host))
+    const fault = authFault(given, isLoopback(given.host)) ?? backendFault(given)
     if (fault !== null) context.addIssue({ code: 'custom', path: [fault.path], message: fault.message })
   })
   .refine(({ tlsCert, tlsKey }) => (tlsCert === undefined) === (tlsKey === undefined), {
@@ -143,6 +141,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
   program.commandsGroup('Storage:')
   addBackup(program)
   addCheck(program)
+  addWebhook(program)
   program.commandsGroup('Access:')
   addToken(program)
   addRevoke(program)
@@ -205,6 +204,7 @@ export function serveSettings(): Option[] {
     ...inGroup('What it keeps:', documents),
     ...inGroup('Who may do what:', [...authSettings(), subdocumentAccess]),
     ...inGroup('How much they may take:', limitSettings()),
+    ...inGroup('What it tells the application:', backendSettings()),
     ...inGroup('What it tells its operator:', watching),
   ]
 }
@@ -238,7 +238,17 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
     keepHistory,
     diskReserve,
   }
-  return { ...resolved, cacheControl, metricsPort, auth, subdocumentAccess, limits, trustProxy, tls }
+  return {
+    ...resolved,
+    cacheControl,
+    metricsPort,
+    auth,
+    backend: backendOf(parsed.data),
+    subdocumentAccess,
+    limits,
+    trustProxy,
+    tls,
+  }
 }
 
 function isDirectory(path: string): boolean {

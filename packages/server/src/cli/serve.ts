@@ -59,6 +59,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const relay = new Relay(await openLog(), {
     ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, limits, trustProxy, commitObserver: metrics },
     subdocumentAccess,
+    ...options.backend,
     reopen: openLog,
   })
   try {

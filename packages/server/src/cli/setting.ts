@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { z } from 'zod'
 
 /** A flag with its environment variable: `--log-level` and `SYNCLINE_LOG_LEVEL`. */
 export function setting(name: string, value: string, description: string): Option {
@@ -15,6 +16,12 @@ export function flagOf(key: string): string {
 export function inGroup(heading: string, settings: readonly Option[]): readonly Option[] {
   return settings.map((option) => option.helpGroup(heading))
 }
+
+/** Yes or no: a flag says yes by being there; a variable and a file have to say which. */
+export const switchValue = z
+  .enum(['yes', 'no', 'true', 'false', '1', '0'], 'expected yes or no')
+  .default('no')
+  .transform((value) => ['yes', 'true', '1'].includes(value))
 
 /** Gathers what is given several times, or with commas. */
 export function collectList(given: string, list: string[] | undefined): string[] {

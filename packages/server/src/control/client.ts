@@ -12,6 +12,8 @@ export type ControlRequest =
       readonly path: '/documents/delete' | '/documents/create' | '/documents/compact'
       readonly body: { readonly name: string }
     }
+  | { readonly path: '/webhooks' }
+  | { readonly path: '/webhooks/replay'; readonly body: { readonly documents: string } }
   | { readonly path: '/revoke'; readonly body: Revocation }
   | { readonly path: '/backup'; readonly body: { readonly directory: string } }
 

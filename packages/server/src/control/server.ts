@@ -16,7 +16,10 @@ const bodyBytesMax = 64 * 1024
 
 /** What a relay does for the commands of its operator. */
 export interface ControlOptions {
-  readonly relay: Pick<Relay, 'ready' | 'stats' | 'remove' | 'create' | 'compact' | 'revoke'>
+  readonly relay: Pick<
+    Relay,
+    'ready' | 'stats' | 'remove' | 'create' | 'compact' | 'revoke' | 'webhookStatus' | 'replayWebhooks'
+  >
   /** writes a backup of the log that is open now */
   readonly backUp: (directory: string, time: number) => Promise<BackupManifest>
   readonly clock: Clock
@@ -25,6 +28,7 @@ export interface ControlOptions {
 
 const named = z.object({ name: z.string() }).strict()
 const revocation = z.object({ subject: z.string().exactOptional(), document: z.string().exactOptional() }).strict()
+const replayRequest = z.object({ documents: z.string().min(1) }).strict()
 const backupRequest = z.object({ directory: z.string().min(1) }).strict()
 
 /**
@@ -58,6 +62,11 @@ export function createControl({ relay, backUp, clock, logger }: ControlOptions):
   app.post('/revoke', async (context) =>
     context.json({ sessions: await relay.revoke(await bodyOf(context, revocation)) }),
   )
+  app.get('/webhooks', (context) => context.json(relay.webhookStatus()))
+  app.post('/webhooks/replay', async (context) => {
+    const { documents } = await bodyOf(context, replayRequest)
+    return context.json({ replayed: await relay.replayWebhooks(documents) })
+  })
   app.post('/backup', async (context) => {
     const { directory } = await bodyOf(context, backupRequest)
     const manifest = await backUp(directory, clock.now())

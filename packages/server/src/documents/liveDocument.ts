@@ -362,7 +362,8 @@ export class LiveDocument implements Session {
   #end(error: SynclineError): void {
     if (this.#error) return
     this.#error = error
-    const isInDoubt = this.#isWriting || !this.#isOpen
+    // one that begins anew under this name goes on from nowhere
+    const isInDoubt = this.#isWriting || !this.#isOpen || error.code === 'document_deleted'
     this.#opened.resolve()
     this.#dropReplica()
     for (const edit of this.#waiting.splice(0)) edit.reject(error)

@@ -6,7 +6,6 @@ import {
   decodeRecord,
   encodeRecord,
   type Head,
-  type Log,
   type LogRecord,
   type StoredDocument,
   SynclineError,
@@ -25,6 +24,7 @@ import { type BackupManifest, writeBackup } from './backup.js'
 import { readBase, removeRecords, swapBase } from './bases.js'
 import { type Database, openDatabase } from './directory.js'
 import { documentKey, documentRange, historyRange, nameOf, positionOf, recordKey, recordRange } from './keys.js'
+import { type Note, type NoteSpace, type NotingLog, putNotes, readNotes } from './notes.js'
 import { pack } from './packing.js'
 import { assertNotDeleted, createDocument, readPast, removeDocument } from './removal.js'
 import { type DocumentHead, decodeDocument, encodeDocument, newDocumentHead } from './values.js'
@@ -55,7 +55,7 @@ export async function openLevelLog(directory: string): Promise<LevelLog> {
  * After a commit that LevelDB could not write, it refuses everything with `storage_failed` and is of no further use:
  * LevelDB itself would go on, and lose what it calls written. Close it and open the directory again.
  */
-export class LevelLog implements Log {
+export class LevelLog implements NotingLog {
   readonly #database: Database
   /** last positions of some documents: a cache, so that a commit reads nothing */
   readonly #heads = new Map<string, number>()
@@ -73,11 +73,11 @@ export class LevelLog implements Log {
     return this.#atOnePoint((snapshot) => this.#read(document, snapshot))
   }
 
-  async commit(appends: readonly Append[]): Promise<void> {
+  async commit(appends: readonly Append[], notes: readonly Note[] = []): Promise<void> {
     this.#assertOpen()
     await this.#recall(appends)
     const heads = headsAfter(appends, (document) => this.#heads.get(document)!)
-    await this.#written(() => this.#write(appends))
+    await this.#written(() => this.#write(appends, notes))
     for (const [document, position] of heads) this.#remember(document, position)
   }
 
@@ -97,18 +97,30 @@ export class LevelLog implements Log {
     })
   }
 
-  remove(document: string, time: number): Promise<boolean> {
+  remove(document: string, time: number, notes: readonly Note[] = []): Promise<boolean> {
     return this.#rewrite(async () => {
       this.#heads.delete(document)
-      return this.#written(() => removeDocument(this.#database, document, time))
+      return this.#written(() => removeDocument(this.#database, document, time, notes))
     })
   }
 
-  create(document: string, epoch: string): Promise<boolean> {
+  create(document: string, epoch: string, notes: readonly Note[] = []): Promise<boolean> {
     return this.#rewrite(async () => {
       this.#heads.delete(document)
-      return this.#written(() => createDocument(this.#database, document, epoch))
+      return this.#written(() => createDocument(this.#database, document, epoch, notes))
     })
+  }
+
+  notes(space: NoteSpace): AsyncIterable<Note> {
+    this.#assertOpen()
+    return readNotes(this.#database, space)
+  }
+
+  async writeNotes(notes: readonly Note[]): Promise<void> {
+    this.#assertOpen()
+    const batch = this.#database.batch()
+    putNotes(batch, notes)
+    await this.#written(() => batch.write())
   }
 
   /** Fewer than `limit` also where they are large: the end is where it gives none. */
@@ -260,8 +272,9 @@ export class LevelLog implements Log {
     if (this.#heads.size > headsMax) this.#heads.delete(this.#heads.keys().next().value!)
   }
 
-  async #write(appends: readonly Append[]): Promise<void> {
+  async #write(appends: readonly Append[], notes: readonly Note[]): Promise<void> {
     const batch = this.#database.batch()
+    putNotes(batch, notes)
     for (const { document, epoch, record } of appends) {
       if (record.position === 1) batch.put(documentKey(document), encodeDocument(newDocumentHead(epoch, record.time)))
       batch.put(recordKey(document, record.position), encodeRecord(record))

@@ -1,6 +1,7 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Database } from './directory.js'
 import { baseRange, documentKey, historyRange, pastKey, quarantineRange, type Range, recordRange } from './keys.js'
+import { type Note, putNotes } from './notes.js'
 import { decodeDocument, decodePast, encodeDocument, encodePast, newDocumentHead, type Past } from './values.js'
 
 type Snapshot = ReturnType<Database['snapshot']>
@@ -24,7 +25,12 @@ export function assertNotDeleted({ deleted, time }: Past): void {
  *
  * @returns false where there is none
  */
-export async function removeDocument(database: Database, document: string, time: number): Promise<boolean> {
+export async function removeDocument(
+  database: Database,
+  document: string,
+  time: number,
+  notes: readonly Note[] = [],
+): Promise<boolean> {
   const head = await database.get(documentKey(document))
   const past = await lenientPast(database, document)
   const exists = head !== undefined || (past.deleted.length === 0 && (await hasContent(database, document)))
@@ -33,7 +39,9 @@ export async function removeDocument(database: Database, document: string, time:
     const deleted = [...past.deleted, ...past.renewed, ...epochs]
     // what cannot be read may be deleted too
     const value = encodePast({ time, deleted: deleted.length === 0 ? [unknownEpoch] : deleted, renewed: [] })
-    await database.batch().del(documentKey(document)).put(pastKey(document), value).write({ sync: true })
+    const batch = database.batch().del(documentKey(document)).put(pastKey(document), value)
+    putNotes(batch, notes)
+    await batch.write({ sync: true })
   }
   // also what a crash left of an earlier removal
   if (exists || past.deleted.length > 0) await clearContent(database, document)
@@ -41,15 +49,19 @@ export async function removeDocument(database: Database, document: string, time:
 }
 
 /** @returns false where no document of this name was deleted */
-export async function createDocument(database: Database, document: string, epoch: string): Promise<boolean> {
+export async function createDocument(
+  database: Database,
+  document: string,
+  epoch: string,
+  notes: readonly Note[] = [],
+): Promise<boolean> {
   if ((await database.get(documentKey(document))) !== undefined) return false
   const { deleted } = await readPast(database, document)
   if (deleted.length === 0) return false
   await clearContent(database, document) // a crash during the removal left it, and it would count again
-  await database
-    .batch()
-    .put(documentKey(document), encodeDocument(newDocumentHead(epoch)))
-    .write({ sync: true })
+  const batch = database.batch().put(documentKey(document), encodeDocument(newDocumentHead(epoch)))
+  putNotes(batch, notes)
+  await batch.write({ sync: true })
   return true
 }
 

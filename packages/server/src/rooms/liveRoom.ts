@@ -41,6 +41,10 @@ export class LiveRoom implements CommitSource {
   readonly #forget: () => void
   readonly #room: Room
   readonly #sessions = new Map<SessionId, Session>()
+  /** sessions of clients */
+  #clients = 0
+  /** what was told of their presence */
+  #isOpen = false
   #state: LiveRoomState = { at: 'loading', waiting: [] }
   #weight: Weight = { basePosition: 0, baseBytes: 0, records: 0, bytes: 0 }
   #committing = false
@@ -101,6 +105,8 @@ export class LiveRoom implements CommitSource {
     if (this.#sessions.size >= documentSessionsMax) throw tooManySessions(documentSessionsMax)
     this.#cancelUnload()
     this.#sessions.set(session.id, session)
+    if (session.client) this.#clients++
+    this.#tellPresence()
     this.#input({ type: 'joined', session: session.id, profile, request }, session)
   }
 
@@ -127,7 +133,7 @@ export class LiveRoom implements CommitSource {
 
   /** The session is over, and is told nothing more. */
   leave(session: Session): void {
-    if (!this.#sessions.delete(session.id)) return
+    if (!this.#drop(session)) return
     session.ended()
     this.#input({ type: 'left', session: session.id, now: this.#now() }, null)
   }
@@ -200,7 +206,7 @@ export class LiveRoom implements CommitSource {
       this.#isolated(session, () => session.deliver(closed))
       this.#isolated(session, () => session.ended())
     }
-    this.#sessions.clear()
+    this.#dropAll()
     if (!this.#committing) this.#leaveOwner()
   }
 
@@ -239,6 +245,7 @@ export class LiveRoom implements CommitSource {
     if (stored) this.#weight = weightOf(stored)
     const { waiting } = this.#state
     this.#state = { at: 'live' }
+    this.#tellPresence()
     if (this.#context.isReadOnly()) this.setReadOnly(true)
     for (const { input, session } of waiting) {
       if (this.#sessions.has(session.id)) this.#input(input, session)
@@ -264,7 +271,7 @@ export class LiveRoom implements CommitSource {
       this.#isolated(session, () => session.deliver(refused))
       this.#isolated(session, () => session.ended())
     }
-    this.#sessions.clear()
+    this.#dropAll()
     this.#leaveOwner()
   }
 
@@ -322,6 +329,26 @@ export class LiveRoom implements CommitSource {
     this.#performAll(this.#step({ type: 'paced', demand }, null))
   }
 
+  #drop(session: Session): boolean {
+    if (!this.#sessions.delete(session.id)) return false
+    if (session.client) this.#clients--
+    this.#tellPresence()
+    return true
+  }
+
+  #dropAll(): void {
+    this.#sessions.clear()
+    this.#clients = 0
+    this.#tellPresence()
+  }
+
+  #tellPresence(): void {
+    const isOpen = this.#state.at === 'live' && this.#clients > 0
+    if (isOpen === this.#isOpen) return
+    this.#isOpen = isOpen
+    this.#context.presence(this.name, isOpen)
+  }
+
   #leaveOwner(): void {
     this.#account(0)
     this.#isForgotten = true
@@ -371,7 +398,7 @@ export class LiveRoom implements CommitSource {
   #end(id: SessionId): void {
     const session = this.#sessions.get(id)
     if (!session) return
-    this.#sessions.delete(id)
+    this.#drop(session)
     this.#isolated(session, () => session.ended())
   }
 
@@ -404,7 +431,7 @@ export class LiveRoom implements CommitSource {
       run()
     } catch (error) {
       this.#context.exception(error)
-      if (!this.#sessions.delete(session.id)) return
+      if (!this.#drop(session)) return
       this.#isolated(session, () => session.ended())
       this.#input({ type: 'left', session: session.id, now: this.#now() }, null)
     }

@@ -25,6 +25,8 @@ export interface RoomsOptions {
   readonly reopen: (() => Promise<Log>) | null
   /** see `StorageOptions` */
   readonly commitObserver: CommitObserver | null
+  /** told when the first client has opened a document, and when the last one has left */
+  readonly presence: (document: string, isOpen: boolean) => void
   /** counts and logs an exception that was caught at the edge of a room */
   readonly exception: (error: unknown) => void
   /** how long a room stays when its last session has left: a page that is reloaded comes back to it */

@@ -27,6 +27,7 @@ async function roomWith(bytes: number): Promise<LiveRoom> {
     unloadMs: 5_000,
     newEpoch: () => '00000000000000aa',
     keepsHistory: () => false,
+    presence: () => {},
   })
   const room = rooms.open('notes')
   const doc = new Y.Doc()

@@ -50,6 +50,7 @@ function openRooms(clock: StillClock): Rooms {
     unloadMs: 5_000,
     newEpoch: () => '00000000000000aa',
     keepsHistory: () => false,
+    presence: () => {},
   })
 }
 

@@ -2,10 +2,9 @@ import { SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
 import * as Y from 'yjs'
 import { htmlOf } from '../../documents/html.js'
-import type { PlainKind } from '../../documents/plain.js'
-import { onlyRoot, type Place, parsePointer, plainPlace, resolvePointer } from '../../documents/pointer.js'
+import { plainText, richPart } from '../../documents/parts.js'
+import { parsePointer, plainPlace, resolvePointer } from '../../documents/pointer.js'
 import { proseMirrorOf } from '../../documents/prosemirror.js'
-import { textOfType } from '../../documents/text.js'
 import type { DocumentPoint } from '../../documents/types.js'
 import { documentToJson, placeToJson } from '../../import/json/toJson.js'
 import { admitted } from '../access.js'
@@ -96,31 +95,6 @@ function headersOf(
     'Syncline-Epoch': epoch,
     'Syncline-Position': String(position),
   }
-}
-
-function partOf(doc: Y.Doc, tokens: readonly string[] | null, kinds: readonly PlainKind[], what: string): Place {
-  if (tokens !== null) return resolvePointer(doc, tokens)
-  const only = onlyRoot(doc, kinds)
-  if (only) return only
-  throw new SynclineError('no_value', `Say with ?pointer= which part: there is not exactly one ${what} in the document`)
-}
-
-/** A fragment or an element, which ProseMirror's editors keep. */
-function richPart(doc: Y.Doc, tokens: readonly string[] | null) {
-  const place = partOf(doc, tokens, ['xmlFragment'], 'fragment')
-  if (place.at === 'type' && (place.kind === 'xmlFragment' || place.kind === 'xmlElement')) return place.type
-  throw new SynclineError('wrong_type', 'This is no rich text that an editor with ProseMirror keeps')
-}
-
-function plainText(doc: Y.Doc, tokens: readonly string[] | null): string {
-  const place = partOf(doc, tokens, ['text', 'xmlFragment'], 'text')
-  if (place.at === 'type') {
-    const text = textOfType(place.type, place.kind)
-    if (text !== null) return text
-  } else if (place.at === 'value' && ['string', 'number', 'boolean'].includes(typeof place.value)) {
-    return String(place.value)
-  }
-  throw new SynclineError('wrong_type', 'This is no text')
 }
 
 /** Routes that read one part and tell it by `pointer`. */

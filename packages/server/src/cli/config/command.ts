@@ -36,20 +36,24 @@ export function addConfig(program: Command, serve: Command, check: (given: objec
 function settingOf(command: Command, option: Option): Setting {
   const name = option.attributeName()
   const from = originOf(command, option)
-  const value = withoutSecrets(command.getOptionValue(name) ?? null)
+  const given: unknown = command.getOptionValue(name) ?? null
+  const value = name.endsWith('Secret') && given !== null ? notShown : withoutSecrets(given)
   if (from === 'environment') return { name, value, from, at: option.envVar! }
   if (from === 'file') return { name, value, from, at: configFileOf(command)! }
   return { name, value, from }
 }
 
 /** A secret is never shown, nor how long it is. */
+const notShown = '(not shown)'
+
 function secretSettings(): Setting[] {
   if (!process.env[secretVariable]) return []
-  return [{ name: 'jwtSecret', value: '(not shown)', from: 'environment', at: secretVariable }]
+  return [{ name: 'jwtSecret', value: notShown, from: 'environment', at: secretVariable }]
 }
 
 /** A URL may carry a password, or a key in its query. */
 function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets)
   if (typeof value !== 'string' || !URL.canParse(value)) return value
   const url = new URL(value)
   if (url.username === '' && url.password === '' && url.search === '') return value
