@@ -51,6 +51,8 @@ export const errorCodes = {
   not_empty: 'The directory is there already, with something in it. Choose a new one.',
   backup_damaged: 'The backup is not what was written. Nothing was restored; take another one.',
   invalid_option: 'An option has a value that is not allowed.',
+  not_loaded:
+    'The application that has the document did not give it. Nothing is shown instead; open it again in a moment.',
   no_document: 'There is no document of this name.',
   document_exists: 'There is a document of this name already. Choose another name.',
   incomplete_update: 'What refers to something missing was not kept. Bring what is missing, then this once more.',

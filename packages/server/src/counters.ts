@@ -50,6 +50,10 @@ export interface Counters {
   compactionFailures: number
   /** bytes of updates that compaction made superfluous */
   compactionBytesSaved: number
+  /** documents that the application was asked for */
+  loads: number
+  /** of these, those that it did not give, or that could not be taken */
+  loadFailures: number
   /** events that webhooks took */
   webhooksDelivered: number
   /** attempts that failed; each comes again, or is given up */
@@ -85,6 +89,8 @@ export function newCounters(): Counters {
     compactionMismatches: 0,
     compactionFailures: 0,
     compactionBytesSaved: 0,
+    loads: 0,
+    loadFailures: 0,
     webhooksDelivered: 0,
     webhooksFailed: 0,
     webhooksSetAside: 0,

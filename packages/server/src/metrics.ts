@@ -47,6 +47,8 @@ const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]
   compactionMismatches: ['compaction_mismatches', 'Compactions that would have changed the document: bugs.'],
   compactionFailures: ['compaction_failures', 'Compactions that came to no end.'],
   compactionBytesSaved: ['compaction_saved_bytes', 'Bytes of updates that compaction made superfluous.'],
+  loads: ['loads', 'Documents that the application was asked for.'],
+  loadFailures: ['load_failures', 'Of these, those that it did not give, or that could not be taken.'],
   webhooksDelivered: ['webhooks_delivered', 'Events that webhooks took.'],
   webhooksFailed: ['webhooks_failed', 'Attempts to tell a webhook that failed.'],
   webhooksSetAside: ['webhooks_set_aside', 'Events that were given up after all attempts.'],

@@ -30,6 +30,7 @@ import type { Condition } from './health.js'
 import { ProxyTrust, type TrustProxy } from './limits/address.js'
 import { Limiter, Overload } from './limits/limiter.js'
 import { limitsWith, type RelayLimits } from './limits/limits.js'
+import { type Load, Loader } from './loading/loader.js'
 import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
 import type { CommitObserver } from './metrics.js'
 import { nameMatcher } from './names.js'
@@ -96,6 +97,11 @@ export interface RelayOptions {
   readonly disk?: Disk
   /** told how long each commit takes: {@link Metrics} */
   readonly commitObserver?: CommitObserver
+  /**
+   * Gives what the application has of a document when it is opened for the first time: {@link loadByUrl}, or a function of
+   * yours. Default: a document that the log does not have begins empty
+   */
+  readonly load?: Load
   /** who is told of documents by signed requests, see docs/BACKENDS.md */
   readonly webhooks?: readonly WebhookEndpoint[]
   /**
@@ -498,6 +504,7 @@ function contextOf(
   const edges = { limits, clock, logger, counters, backlog, exception }
   const rooms = new Rooms(watched(log), {
     ...edges,
+    loader: options.load ? new Loader(options.load, { limits, clock, logger, counters }) : null,
     presence: (document, isOpen) => webhooks?.presence(document, isOpen),
     commitObserver: options.commitObserver ?? null,
     reopen,

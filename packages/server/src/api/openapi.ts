@@ -16,6 +16,7 @@ const commonProblems: readonly ErrorCode[] = [
   'forbidden_origin',
   'internal',
   'authorization_unavailable',
+  'not_loaded',
   'shutting_down',
   'storage_failed',
 ]

@@ -44,6 +44,7 @@ const statuses: { readonly [code in ErrorCode]?: ContentfulStatusCode } = {
   idempotency_conflict: 422,
   rate_limited: 429,
   authorization_unavailable: 503,
+  not_loaded: 503,
   too_many_sessions: 503,
   document_busy: 503,
   disk_full: 507,

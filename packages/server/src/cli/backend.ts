@@ -1,6 +1,8 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Option } from 'commander'
 import { z } from 'zod'
+import { loadByUrl } from '../loading/byUrl.js'
+import type { Load } from '../loading/loader.js'
 import { signingKeyOf } from '../outgoing/signature.js'
 import {
   contentForms,
@@ -15,6 +17,8 @@ import { collectList, setting, switchValue } from './setting.js'
 export interface BackendOptions {
   readonly webhooks: readonly WebhookEndpoint[]
   readonly webhookRetry: WebhookRetry
+  /** absent where documents begin empty */
+  readonly load?: Load
 }
 
 const httpUrl = z
@@ -30,6 +34,7 @@ const seconds = z
 
 /** The part of what commander collected that is about the application's backend. */
 export const backendShape = {
+  loadUrl: httpUrl.optional(),
   webhookUrl: z.array(httpUrl).default([]),
   webhookSecret: z.string().refine(isSecret, 'expected whsec_ and 24 to 64 bytes in base64').optional(),
   webhookEvents: z.array(z.string().transform(typeOf)).optional(),
@@ -46,6 +51,7 @@ type Given = z.infer<z.ZodObject<typeof backendShape>>
 export function backendSettings(): Option[] {
   const types = webhookTypes.map((type) => type.slice('document.'.length)).join(', ')
   return [
+    setting('load-url', '<url>', 'ask the backend for documents that are opened for the first time'),
     setting('webhook-url', '<url>', 'tell this URL of documents; repeatable').argParser(collectList),
     setting('webhook-secret', '<secret>', 'what requests to the backend are signed with: whsec_ and base64'),
     setting('webhook-events', '<types>', `tell of these only: ${types}; repeatable`).argParser(collectList),
@@ -59,9 +65,12 @@ export function backendSettings(): Option[] {
 
 /** What is wrong with what was given, or null. */
 export function backendFault(given: Given): { readonly path: string; readonly message: string } | null {
-  const { webhookUrl, webhookSecret } = given
-  if (webhookUrl.length > 0 && webhookSecret === undefined) {
-    return { path: 'webhookUrl', message: 'requests are signed: --webhook-secret, or SYNCLINE_WEBHOOK_SECRET' }
+  const { webhookUrl, webhookSecret, loadUrl } = given
+  if ((webhookUrl.length > 0 || loadUrl !== undefined) && webhookSecret === undefined) {
+    return {
+      path: loadUrl === undefined ? 'webhookUrl' : 'loadUrl',
+      message: 'requests are signed: --webhook-secret, or SYNCLINE_WEBHOOK_SECRET',
+    }
   }
   const isTwice = new Set(webhookUrl.map((url) => new URL(url).href)).size < webhookUrl.length
   return isTwice ? { path: 'webhookUrl', message: 'the same URL is there twice' } : null
@@ -70,7 +79,7 @@ export function backendFault(given: Given): { readonly path: string; readonly me
 /** What was given, once nothing is wrong with it. */
 export function backendOf(given: Given): BackendOptions {
   const { webhookUrl, webhookSecret: secret = '', webhookEvents, webhookDocuments, webhookContent } = given
-  const { webhookEvery, webhookRetryFor, webhookAllowPrivate: allowPrivate } = given
+  const { loadUrl, webhookEvery, webhookRetryFor, webhookAllowPrivate: allowPrivate } = given
   const filter = {
     ...(webhookEvents && { events: webhookEvents }),
     ...(webhookDocuments && { documents: webhookDocuments }),
@@ -80,6 +89,7 @@ export function backendOf(given: Given): BackendOptions {
   return {
     webhooks: webhookUrl.map((url) => ({ url, secret, allowPrivate, ...filter })),
     webhookRetry: webhookRetryFor === undefined ? {} : { giveUpMs: webhookRetryFor },
+    ...(loadUrl !== undefined && { load: loadByUrl({ url: loadUrl, secret }) }),
   }
 }
 

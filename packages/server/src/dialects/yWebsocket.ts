@@ -136,6 +136,7 @@ const retryStatuses: { readonly [code in ErrorCode]?: number } = {
   unauthorized: 4401,
   token_expired: 4401,
   authorization_unavailable: 4504,
+  not_loaded: 4504,
   shutting_down: 1001,
   internal: 1011,
   storage_failed: 4503,

@@ -1,6 +1,7 @@
-import { admitUpdate, Coverage, type LogPoint, type SessionId, SynclineError } from '@syncline/protocol'
+import { admitUpdate, Coverage, type Ending, type LogPoint, type SessionId, SynclineError } from '@syncline/protocol'
 import * as Y from 'yjs'
 import type { RelayContext } from '../connection/context.js'
+import { Overload } from '../limits/limiter.js'
 import type { LiveRoom } from '../rooms/liveRoom.js'
 import type { Session, SharedReply } from '../rooms/session.js'
 import { AwarenessView } from './awareness.js'
@@ -182,7 +183,7 @@ export class LiveDocument implements Session {
         return // it sends nothing that would be answered so
       case 'closed':
       case 'refused':
-        return this.#end(Object.assign(new SynclineError(reply.code), { message: reply.reason }))
+        return this.#end(errorOf(reply))
     }
   }
 
@@ -372,6 +373,11 @@ export class LiveDocument implements Session {
     this.#observers.clear()
     this.#owner.ended(this, isInDoubt ? null : { point: this.#point, clientId: this.#clientId })
   }
+}
+
+function errorOf({ code, reason, retryMs }: Ending<'refused' | 'closed'>): SynclineError {
+  const error = retryMs === undefined ? new SynclineError(code) : new Overload(code, retryMs)
+  return Object.assign(error, { message: reason })
 }
 
 /** An edit has changed the Y.Doc, and nobody else will get it. */

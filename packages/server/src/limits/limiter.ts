@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/protocol'
+import { type ErrorCode, SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import { Account, Accounts, addressRates, type Measure, sessionRates, subjectRates, waitMsMax } from './account.js'
 import { addressGroup } from './address.js'
@@ -12,7 +12,7 @@ const sessionsRetryMs = 30_000
 export class Overload extends SynclineError {
   readonly retryMs: number
 
-  constructor(code: 'rate_limited' | 'too_many_connections' | 'too_many_sessions', retryMs: number, fact?: string) {
+  constructor(code: ErrorCode, retryMs: number, fact?: string) {
     super(code, fact)
     this.retryMs = Math.max(retryMsMin, Math.ceil(retryMs))
   }

@@ -14,6 +14,7 @@ import { Room, SynclineError, unreachable } from '@syncline/protocol'
 import type { Compacted } from '../compaction/compactor.js'
 import { heavier, type Moment, type Weight, weightOf } from '../compaction/policy.js'
 import { tooManySessions } from '../limits/limiter.js'
+import { commitFirst } from '../loading/firstRecord.js'
 import type { CommitSource } from '../log/committer.js'
 import { asError } from '../logger.js'
 import type { RoomsContext } from './rooms.js'
@@ -231,7 +232,7 @@ export class LiveRoom implements CommitSource {
   async #load(): Promise<void> {
     let stored: StoredDocument | null
     try {
-      stored = await this.#context.storage.read(this.name)
+      stored = (await this.#context.storage.read(this.name)) ?? (await this.#loadFirst())
     } catch (error) {
       return this.#refuseAll(error instanceof SynclineError ? error : new SynclineError('storage_failed'), error)
     }
@@ -254,6 +255,29 @@ export class LiveRoom implements CommitSource {
     this.#unloadWhenIdle()
   }
 
+  /** What the application has of a document that the log does not have, once it is on disk. */
+  async #loadFirst(): Promise<StoredDocument | null> {
+    const { loader, storage, newEpoch } = this.#context
+    const update = (await loader?.contentOf(this.name)) ?? null
+    if (update === null || this.#state.at !== 'loading') return null
+    if (this.#context.isReadOnly()) throw new SynclineError('disk_full')
+    this.#committing = true
+    try {
+      return await commitFirst(storage, { document: this.name, epoch: newEpoch(), update })
+    } catch (error) {
+      this.#context.storageFailed(asError(error))
+      throw error
+    } finally {
+      this.#committing = false
+      this.#onSettled()
+      if (this.#isGone) this.#leaveOwner()
+    }
+  }
+
+  get #isGone(): boolean {
+    return this.#state.at === 'gone'
+  }
+
   #compactWhenDue(moment: Moment): void {
     this.#context.compactor.request(this.name, this.#weight, moment)
   }
@@ -262,10 +286,11 @@ export class LiveRoom implements CommitSource {
   #refuseAll(error: SynclineError, cause: unknown = error): void {
     if (this.#state.at !== 'loading') return
     this.#state = { at: 'gone' }
-    this.#context.logger.error(
-      { event: 'document_unreadable', error: asError(cause), document: this.name },
-      'a document could not be read',
-    )
+    // what the application did not give is logged where it was asked
+    if (error.code !== 'not_loaded') {
+      const fields = { event: 'document_unreadable', error: asError(cause), document: this.name }
+      this.#context.logger.error(fields, 'a document could not be read')
+    }
     const refused = new SharedReply(ending('refused', error))
     for (const session of this.#sessions.values()) {
       this.#isolated(session, () => session.deliver(refused))

@@ -7,6 +7,7 @@ import { CompactionThread } from '../compaction/thread.js'
 import { type Counters, countRefusal, countRejection } from '../counters.js'
 import type { Condition } from '../health.js'
 import type { RelayLimits } from '../limits/limits.js'
+import type { Loader } from '../loading/loader.js'
 import type { Logger } from '../logger.js'
 import type { CommitObserver } from '../metrics.js'
 import { FanOut } from './fanOut.js'
@@ -25,6 +26,8 @@ export interface RoomsOptions {
   readonly reopen: (() => Promise<Log>) | null
   /** see `StorageOptions` */
   readonly commitObserver: CommitObserver | null
+  /** what asks the application for documents that the log does not have; null: they begin empty */
+  readonly loader: Loader | null
   /** told when the first client has opened a document, and when the last one has left */
   readonly presence: (document: string, isOpen: boolean) => void
   /** counts and logs an exception that was caught at the edge of a room */
@@ -200,6 +203,7 @@ export class Rooms {
     this.#isClosing = true
     for (const room of this.#rooms.values()) room.end('shutting_down')
     await this.#compactor.close()
+    await this.#context.loader?.close()
     await this.#storage.close()
   }
 

@@ -28,6 +28,7 @@ async function roomWith(bytes: number): Promise<LiveRoom> {
     newEpoch: () => '00000000000000aa',
     keepsHistory: () => false,
     presence: () => {},
+    loader: null,
   })
   const room = rooms.open('notes')
   const doc = new Y.Doc()

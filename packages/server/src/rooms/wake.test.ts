@@ -51,6 +51,7 @@ function openRooms(clock: StillClock): Rooms {
     newEpoch: () => '00000000000000aa',
     keepsHistory: () => false,
     presence: () => {},
+    loader: null,
   })
 }
 
