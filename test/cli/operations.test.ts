@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { joinNative, joinYWebsocket } from '../support/clients.js'
+import { root } from '../support/tree.js'
 import { until } from '../support/until.js'
 import { emptyDirectory, flip, keyAt, startRelay, syncline, textOf, Writing, withLog } from './support.js'
 
@@ -244,4 +245,20 @@ describe('backup and restore', () => {
     writeFileSync(join(target, 'manifest.json'), JSON.stringify(manifest))
     expect((await syncline(...restore)).code).toBe(0)
   })
+})
+
+test('a backup that was written in format 1 is restored, and its documents are what they were', async () => {
+  const data = join(emptyDirectory(), 'data')
+  const restored = await syncline('restore', join(root, 'test/fixtures/backup/format-1'), '--data', data)
+  expect([restored.code, restored.err]).toEqual([0, ''])
+  expect((await syncline('check', '--deep', '--data', data)).code).toBe(0)
+  await withLog(data, async (log) => {
+    expect((await log.list()).map(({ name, position }) => [name, position])).toEqual([
+      ['notes/today', 1],
+      ['plan', 2],
+    ])
+    expect(await log.read('plan')).toMatchObject({ basePosition: 2, base: expect.any(Uint8Array) })
+  })
+  const exported = await syncline('doc', 'export', 'notes/today', '--format', 'json', '--data', data)
+  expect(exported.out).toContain('Hello from format 1')
 })
