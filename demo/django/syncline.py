@@ -218,7 +218,8 @@ def load_view(load):
 def prosemirror(paragraphs, field="default"):
     """Plain paragraphs as what Tiptap and ProseMirror edit."""
     nodes = [{"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in paragraphs if text]
-    return {"type": "prosemirror", "field": field, "content": {"type": "doc", "content": nodes}}
+    # an editor's schema has one paragraph at least
+    return {"type": "prosemirror", "field": field, "content": {"type": "doc", "content": nodes or [{"type": "paragraph"}]}}
 
 
 def webhook_view(handle):

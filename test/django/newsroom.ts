@@ -53,7 +53,11 @@ export async function startNewsroom(): Promise<Newsroom> {
       if (line.includes('The newsroom is at')) resolve()
     })
   })
-  await within('the newsroom to start', Promise.race([ready, exit.then(() => Promise.reject(new Error(complaints)))]))
+  await within(
+    'the newsroom to start',
+    Promise.race([ready, exit.then(() => Promise.reject(new Error(complaints)))]),
+    60_000,
+  )
   const site = `http://127.0.0.1:${newsroomPort}`
   const open = async (browser: Browser, path: string, name?: string) => {
     const { page } = await visit(browser, name ?? 'visitor', { viewport: { width: 900, height: 700 } })

@@ -34,7 +34,7 @@ def article_of(document):
 def load(document):
     """What a document starts with."""
     article = article_of(document)
-    return prosemirror(article.draft.splitlines()) if article and article.draft else None
+    return prosemirror(article.draft.splitlines()) if article else None
 
 
 def handle(event_type, data):
