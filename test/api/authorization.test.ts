@@ -34,6 +34,7 @@ const requests: [path: string, init: RequestInit, access: 'read' | 'write'][] = 
   ['/html', {}, 'read'],
   ['/prosemirror', {}, 'read'],
   ['/update', {}, 'read'],
+  ['/info', {}, 'read'],
   ['/events', {}, 'read'],
   ['/events?mode=patch', {}, 'read'],
   ['/awareness', {}, 'read'],
@@ -53,6 +54,12 @@ const forOperators: [path: string, init: RequestInit][] = [
   ['/documents', {}],
   ['/documents/secret', { method: 'DELETE' }],
   ['/documents/secret/sessions', {}],
+  ['/relay', {}],
+  ['/revocations', json('POST', { subject: 'ada' })],
+  ['/documents/secret/compaction', { method: 'POST' }],
+  ['/documents/secret/changes', {}],
+  ['/documents/secret/read-only', json('PUT', { seconds: 60 })],
+  ['/documents/secret/read-only', { method: 'DELETE' }],
   ['/documents/secret/sessions/1', { method: 'DELETE' }],
 ]
 

@@ -4,6 +4,9 @@
  *
  * @packageDocumentation
  */
+
+export type { Percentiles } from './admin/latencies.js'
+export type { OpenDocument, Overview } from './admin/overview.js'
 export type { ApiOptions } from './api/services.js'
 export * from './auth/index.js'
 export { type Clock, systemClock } from './clock.js'

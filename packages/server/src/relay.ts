@@ -4,6 +4,10 @@ import type { Duplex } from 'node:stream'
 import { assertDocumentName, type ErrorCode, type Log, SynclineError, subprotocol } from '@syncline/protocol'
 import type { Hono } from 'hono'
 import { WebSocket, WebSocketServer } from 'ws'
+import { Broadcast } from './admin/broadcast.js'
+import { Latencies } from './admin/latencies.js'
+import { Overseer } from './admin/overview.js'
+import { settingsOf } from './admin/settings.js'
 import { createApi } from './api/api.js'
 import { type ApiOptions, apiServices } from './api/services.js'
 import type { Authorize, Revocation, Visitor } from './auth/authorize.js'
@@ -145,6 +149,7 @@ export class Relay {
   readonly #documents: Documents
   readonly #webhooks: Webhooks | null
   readonly #coalescer: Coalescer
+  readonly #overseer: Overseer
   readonly #origins: OriginPolicy
   readonly #sockets: Readonly<Record<Route['to'], WebSocketServer>>
   readonly #http: HttpTransport
@@ -168,8 +173,17 @@ export class Relay {
       ...edges,
       retry: options.webhookRetry ?? {},
     })
-    this.#context = contextOf(log, limits, options, edges, this.#webhooks)
+    const latencies = new Latencies(options.commitObserver ?? null)
+    this.#context = contextOf(log, limits, { ...options, commitObserver: latencies }, edges, this.#webhooks)
     this.#rooms = this.#context.rooms
+    const overseen = { context: this.#context, relay: this, latencies, settings: settingsOf(limits, options) }
+    this.#overseer = new Overseer({ ...overseen, disk: options.disk ?? null })
+    const broadcast = new Broadcast(this.#context, this.#overseer)
+    this.#rooms.onOperator = () => broadcast.begin()
+    this.#detach.push(
+      () => broadcast.close(),
+      () => this.#overseer.close(),
+    )
     this.#documents = new Documents(this.#context)
     this.#webhooks?.start(this.#documents)
     this.#coalescer = new Coalescer(this.#context.clock)
@@ -290,6 +304,8 @@ export class Relay {
       remove: (document) => this.remove(document),
       create: (document) => this.create(document),
       webhooks: { status: () => this.webhookStatus(), replay: (pattern) => this.replayWebhooks(pattern) },
+      compact: (document) => this.compact(document),
+      look: () => this.#overseer.look(),
     })
     this.#closeLast.push(close)
     return createApi(services)

@@ -85,7 +85,7 @@ async function admit(
   const grant = await gate.ask(document, { token: tokenIn(visitor), visitor })
   limiter.reserve('messages', 1, [limiter.subject(grant.subject)], 0)
   if (wanted === 'write' && grant.access !== 'write') throw new SynclineError('read_only')
-  return new RequestAdmission(gate, clock, document, grant)
+  return new RequestAdmission(gate, clock, document, grant, wanted)
 }
 
 async function using(admission: RequestAdmission, run: Run): Promise<Response> {
@@ -103,16 +103,18 @@ class RequestAdmission implements Admission, Admitted {
   readonly #gate: Gate
   readonly #clock: Clock
   readonly #grant: FullGrant
+  readonly #wanted: Access
   #error: SynclineError | null = null
   #ended: ((error: SynclineError) => void) | null = null
   #cancelTimer = () => {}
 
   /** @throws SynclineError `revoked` */
-  constructor(gate: Gate, clock: Clock, document: string, grant: FullGrant) {
+  constructor(gate: Gate, clock: Clock, document: string, grant: FullGrant, wanted: Access) {
     this.document = document
     this.#gate = gate
     this.#clock = clock
     this.#grant = grant
+    this.#wanted = wanted
     gate.admit(this, grant)
   }
 
@@ -144,6 +146,10 @@ class RequestAdmission implements Admission, Admitted {
     this.#error = error
     this.leave()
     this.#ended?.(error)
+  }
+
+  readOnly(isReadOnly: boolean): void {
+    if (isReadOnly && this.#wanted === 'write') this.expel(new SynclineError('read_only'))
   }
 
   leave(): void {

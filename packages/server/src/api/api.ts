@@ -8,6 +8,7 @@ import { problemResponse } from './problems.js'
 import type { Route } from './route.js'
 import { catalogueRoutes } from './routes/catalogue.js'
 import { liveRoutes } from './routes/live.js'
+import { operatingRoutes } from './routes/operating.js'
 import { peopleRoutes } from './routes/people.js'
 import { readingRoutes } from './routes/reading.js'
 import { webhookRoutes } from './routes/webhooks.js'
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...liveRoutes,
   ...peopleRoutes,
   ...webhookRoutes,
+  ...operatingRoutes,
 ]
 
 const exposedHeaders = [

@@ -12,7 +12,7 @@ export interface Route {
   /** below /api/v1, with names in braces */
   readonly path: string
   readonly id: string
-  readonly tag: 'Documents' | 'Reading' | 'Writing' | 'Live' | 'Awareness' | 'Sessions' | 'Webhooks'
+  readonly tag: 'Documents' | 'Reading' | 'Writing' | 'Live' | 'Awareness' | 'Sessions' | 'Operating' | 'Webhooks'
   readonly summary: string
   readonly description?: string
   readonly query: z.ZodObject

@@ -9,6 +9,7 @@ const epoch = z
   .string()
   .regex(/^[0-9a-f]{16}$/)
   .describe("Identity of the document's history")
+const time = z.int().nonnegative()
 const pointer = z.string().max(4_096)
 // what was parsed is JSON: walking through all of it again would tell nothing
 const json = z.custom<Json>((value) => value !== undefined, 'expected a value').describe('Any JSON')
@@ -32,7 +33,14 @@ export const problemSchema = z
 
 /** What a listing tells of a document. */
 export const documentSchema = z
-  .object({ name: z.string(), epoch, position, bytes: z.int().nonnegative().describe('On disk, about') })
+  .object({
+    name: z.string(),
+    epoch,
+    position,
+    bytes: z.int().nonnegative().describe('On disk, about'),
+    createdAt: time.nullable().describe('Its first commit, in ms since 1970; null where that was not kept'),
+    changedAt: time.nullable().describe('Its last commit, in ms since 1970; null where that was not kept'),
+  })
   .meta({ id: 'Document' })
 
 export const listSchema = z
@@ -117,6 +125,58 @@ export const replayedSchema = z.object({ replayed: z.int().nonnegative() }).meta
 export const replayQuery = z.strictObject({
   documents: z.string().min(1).max(512).default('*').describe('Only such names; * stands for any characters'),
 })
+
+export const revocationSchema = z
+  .strictObject({ subject: z.string().optional(), document: z.string().optional() })
+  .describe("A subject's access to every document, everybody's to a document, or a subject's to a document")
+  .meta({ id: 'Revocation' })
+
+export const revokedSchema = z.object({ sessions: z.int().describe('How many were ended') }).meta({ id: 'Revoked' })
+
+export const readOnlySchema = z
+  .strictObject({ seconds: z.int().min(1).max(86_400).describe('How long') })
+  .meta({ id: 'ReadOnly' })
+
+export const readOnlyAnswerSchema = z
+  .object({ until: time.describe('In ms since 1970') })
+  .meta({ id: 'ReadOnlyWindow' })
+
+export const changesSchema = z
+  .object({
+    changes: z.array(
+      z.object({ position, time: time.describe('In ms since 1970'), bytes: z.int(), authors: z.array(z.string()) }),
+    ),
+  })
+  .describe('The last commits, the newest first; those that compaction took in may be missing')
+  .meta({ id: 'Changes' })
+
+const percentiles = z.object({ p50: z.number(), p99: z.number() }).nullable()
+
+export const overviewSchema = z
+  .object({
+    time,
+    version: z.string(),
+    uptimeMs: z.int(),
+    ready: z.boolean(),
+    readOnly: z.boolean().describe('Less than the reserve of the disk is free'),
+    stats: z.record(z.string(), json).describe('What it is doing, and what it has counted since it began'),
+    commitMs: percentiles,
+    ackMs: percentiles,
+    loopLagMs: z.number().nullable().describe('Since it was asked for last; null the first time'),
+    memoryBytes: z.int(),
+    disk: z.object({ freeBytes: z.number(), totalBytes: z.number() }).nullable(),
+    settings: z.record(z.string(), z.string()),
+    documents: z.array(
+      z.object({
+        name: z.string(),
+        sessions: z.int(),
+        bytes: z.int(),
+        updates: z.int().describe('Since it is in memory'),
+        readOnlyUntil: time.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Overview' })
 
 export const listQuery = z.strictObject({
   prefix: z.string().max(512).default('').describe('Only names that begin with this'),

@@ -1,3 +1,4 @@
+import type { Overview } from '../admin/overview.js'
 import type { RelayContext } from '../connection/context.js'
 import type { Coalescer } from '../documents/coalescer.js'
 import type { Documents } from '../documents/documents.js'
@@ -39,9 +40,14 @@ export interface ApiServices {
     readonly status: () => WebhookStatus
     readonly replay: (pattern: string) => Promise<number>
   }
+  readonly compact: (document: string) => Promise<void>
+  readonly look: () => Promise<Overview>
 }
 
-type Given = Pick<ApiServices, 'context' | 'documents' | 'coalescer' | 'origins' | 'remove' | 'create' | 'webhooks'>
+type Given = Pick<
+  ApiServices,
+  'context' | 'documents' | 'coalescer' | 'origins' | 'remove' | 'create' | 'compact' | 'look' | 'webhooks'
+>
 
 /** What the routes work with, and how it is closed. */
 export function apiServices(

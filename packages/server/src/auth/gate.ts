@@ -3,6 +3,7 @@ import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import type { Logger } from '../logger.js'
 import { type Authorize, type Credentials, concerns, type Grant, type Revocation, relayDocument } from './authorize.js'
+import { ReadOnlyWindows } from './readOnly.js'
 import { assertRevocation, type Revocations } from './revocations.js'
 
 // a backend that is down is told of now and then, not with each visitor
@@ -14,6 +15,8 @@ export interface Admitted {
   readonly subject: string
   /** nothing comes in or goes out from here on */
   expel(error: SynclineError): void
+  /** its document may be read only from here on, whatever was granted; or what was granted counts again */
+  readOnly(isReadOnly: boolean): void
 }
 
 /** What a gate works with. */
@@ -33,10 +36,12 @@ export type FullGrant = Required<Grant>
 export class Gate {
   readonly #options: GateOptions
   readonly #admitted = new Set<Admitted>()
+  readonly #windows: ReadOnlyWindows
   #complainedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: GateOptions) {
     this.#options = options
+    this.#windows = new ReadOnlyWindows(options.clock)
   }
 
   /**
@@ -57,7 +62,7 @@ export class Gate {
       })
       return authorize({ document, token, visitor })
     })
-    const full = completed(document, grant, askedAt)
+    const full = this.#capped(document, completed(document, grant, askedAt))
     if (revocations.covers(full, document)) throw new SynclineError('revoked')
     if (isOver(full, clock.now())) throw new SynclineError('token_expired')
     return full
@@ -71,6 +76,7 @@ export class Gate {
   admit(admitted: Admitted, grant: FullGrant): void {
     if (this.#options.revocations.covers(grant, admitted.document)) throw new SynclineError('revoked')
     this.#admitted.add(admitted)
+    if (this.readOnlyUntil(admitted.document) !== null) admitted.readOnly(true)
   }
 
   forget(admitted: Admitted): void {
@@ -97,6 +103,34 @@ export class Gate {
     logger.info({ event: 'access_revoked', ...revocation, sessions: found.length }, 'access was revoked')
     await kept
     return found.length
+  }
+
+  /** Until when nobody may write a document, in ms since 1970; null where that is decided by grants alone. */
+  readOnlyUntil(document: string): number | null {
+    return this.#windows.untilOf(document)
+  }
+
+  /**
+   * From this turn on nobody may write a document, whatever was granted, for so many ms; 0 ends that.
+   *
+   * @returns until when, in ms since 1970; null where that is over
+   * @throws SynclineError `invalid_option`
+   */
+  setReadOnly(document: string, ms: number): number | null {
+    const tell = (isReadOnly: boolean) => {
+      for (const each of [...this.#admitted]) if (each.document === document) each.readOnly(isReadOnly)
+    }
+    if (ms > 0) {
+      const until = this.#windows.open(document, ms, () => tell(false))
+      tell(true)
+      return until
+    }
+    if (this.#windows.close(document)) tell(false)
+    return null
+  }
+
+  #capped(document: string, grant: FullGrant): FullGrant {
+    return this.readOnlyUntil(document) === null ? grant : { ...grant, access: 'read' }
   }
 
   /** Whatever is wrong, nobody is let in; what is not about the visitor may be better later. */

@@ -241,6 +241,12 @@ export class ClientSession implements Session, Admitted {
     this.fail(error)
   }
 
+  readOnly(isReadOnly: boolean): void {
+    const grant = this.#grant
+    if (grant && isReadOnly) this.#adopt({ ...grant, access: 'read' })
+    else void this.reauthorize() // what was granted may be another thing by now
+  }
+
   /** Ends the session without a word. */
   leave(): void {
     if (this.#state.at === 'over') return

@@ -59,6 +59,7 @@ export class LiveRoom implements CommitSource {
   #ackFrom: number | null = null
   /** what of the backlog is this room's */
   #backlogBytes = 0
+  #updates = 0
   #isForgotten = false
   #onSettled = () => {}
   #cancelWake = () => {}
@@ -75,6 +76,11 @@ export class LiveRoom implements CommitSource {
 
   get sessions(): number {
     return this.#sessions.size
+  }
+
+  /** Updates that sessions have sent since the document is in memory. */
+  get updates(): number {
+    return this.#updates
   }
 
   /** About what the document weighs: what comparing it with what somebody has costs. */
@@ -118,6 +124,7 @@ export class LiveRoom implements CommitSource {
     if (request.type === 'update') {
       this.#context.counters.updates++
       this.#updateAt ??= performance.now()
+      this.#updates++
     }
     if (request.type === 'awareness') this.#context.counters.awareness++
     const queuedBytes = this.#room.queuedBytes

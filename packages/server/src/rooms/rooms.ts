@@ -1,5 +1,6 @@
-import type { DocumentInfo, Log, RoomEffect } from '@syncline/protocol'
+import type { DocumentInfo, Log, RoomEffect, StoredDocument } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
+import { relayDocument } from '../auth/authorize.js'
 import type { Backlog } from '../backlog.js'
 import type { Clock } from '../clock.js'
 import { Compactor } from '../compaction/compactor.js'
@@ -53,6 +54,8 @@ export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistor
 
 /** All documents that somebody has open: the one owner of their rooms. */
 export class Rooms {
+  /** called when somebody opens the relay itself */
+  onOperator: () => void = () => {}
   readonly #rooms = new Map<string, LiveRoom>()
   readonly #storage: Storage
   readonly #compactor: Compactor
@@ -140,6 +143,7 @@ export class Rooms {
     if (this.#isClosing) throw new SynclineError('shutting_down')
     this.#storage.assertReady()
     if (this.#removing.has(document)) throw new SynclineError('document_busy')
+    if (document === relayDocument) this.onOperator()
     return this.#rooms.get(document) ?? this.#create(document)
   }
 
@@ -179,6 +183,16 @@ export class Rooms {
   /** Documents of the log, see `Log.list`. */
   list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
     return this.#storage.list(options)
+  }
+
+  /** The documents in memory. */
+  get all(): readonly Pick<LiveRoom, 'name' | 'bytes' | 'updates' | 'clients'>[] {
+    return [...this.#rooms.values()]
+  }
+
+  /** Reads a document from the log, whether it is in memory or not. */
+  read(document: string): Promise<StoredDocument | null> {
+    return this.#storage.read(document)
   }
 
   /** The sessions of a document, as far as they are of clients. */

@@ -1,15 +1,15 @@
-import { SynclineError } from '@syncline/protocol'
+import { type DocumentInfo, SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
 import * as Y from 'yjs'
 import { blankUpdate } from '../../documents/blank.js'
 import { applyPatch } from '../../documents/patch.js'
 import type { Edit } from '../../documents/types.js'
 import type { JsonObject, Storing } from '../../documents/values.js'
-import { type Admission, asOperator, asWriterOrOperator } from '../access.js'
+import { type Admission, admitted, asOperator, asWriterOrOperator } from '../access.js'
 import { etagOf } from '../etag.js'
 import { assertContentType, bytesOf, contentTypeOf, documentNameOf, parseJson, queryOf } from '../request.js'
 import type { Route } from '../route.js'
-import { createdSchema, createQuery, listQuery, listSchema, noQuery, objectSchema } from '../schemas.js'
+import { createdSchema, createQuery, documentSchema, listQuery, listSchema, noQuery, objectSchema } from '../schemas.js'
 import type { ApiServices } from '../services.js'
 
 function list(services: ApiServices, context: Context): Promise<Response> {
@@ -21,13 +21,27 @@ async function listed(services: ApiServices, context: Context, operator: Admissi
   const after = cursor === undefined ? '' : nameOfCursor(cursor)
   const found = await services.context.rooms.list({ prefix, after, limit: limit + 1 })
   operator.assertHolds()
-  const documents = found.slice(0, limit).map(({ name, epoch, position, storedBytes: bytes }) => {
-    return { name, epoch, position, bytes }
-  })
+  const documents = found.slice(0, limit).map(described)
   const last = documents.at(-1)
   context.header('Cache-Control', 'no-store')
   if (found.length <= limit || !last) return context.json({ documents })
   return context.json({ documents, next: Buffer.from(last.name).toString('base64url') })
+}
+
+function described({ name, epoch, position, storedBytes: bytes, createdAt, changedAt }: DocumentInfo) {
+  return { name, epoch, position, bytes, createdAt, changedAt }
+}
+
+function describe(services: ApiServices, context: Context): Promise<Response> {
+  const name = documentNameOf(services, context)
+  return admitted(services, context, name, 'read', async (admission) => {
+    queryOf(context, noQuery)
+    const info = await services.documents.info(name)
+    admission.assertHolds()
+    if (info === null) throw new SynclineError('no_document', JSON.stringify(name))
+    context.header('Cache-Control', 'no-store')
+    return context.json(described(info))
+  })
 }
 
 function nameOfCursor(cursor: string): string {
@@ -93,6 +107,17 @@ export const catalogueRoutes: readonly Route[] = [
     answers: { 200: { description: 'A page of them', content: { 'application/json': listSchema } } },
     problems: ['forbidden', 'invalid_request'],
     handle: list,
+  },
+  {
+    method: 'get',
+    path: '/documents/{document}/info',
+    id: 'describeDocument',
+    tag: 'Documents',
+    summary: 'Tells how large a document is, and when it was created and changed',
+    query: noQuery,
+    answers: { 200: { description: 'What a list tells of it', content: { 'application/json': documentSchema } } },
+    problems: ['no_document', 'invalid_name'],
+    handle: describe,
   },
   {
     method: 'put',
