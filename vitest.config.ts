@@ -7,7 +7,7 @@ const source = (name: string, file = 'index') =>
 // These have real sockets, relays, browsers and npm: one file at a time in each lane, so that a test has a core for itself
 // and for the process that it talks to. `npm test` runs both lanes at once.
 const lanes = {
-  sockets: ['abuse', 'api', 'backends', 'cli', 'client', 'deploy', 'interop', 'process', 'relay', 'browser'],
+  sockets: ['abuse', 'api', 'backends', 'cli', 'client', 'deploy', 'interop', 'process', 'relay', 'browser', 'admin'],
   disks: ['crash', 'soak', 'bench', 'packages', 'react', 'gallery', 'django'],
 }
 const filesOf = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`)

@@ -81,6 +81,13 @@ export async function build() {
     for (const path of packages) removeOrphans(path)
     return runNode('node_modules/typescript/bin/tsc', '-b', ...packages)
   })
+  const ofAdmin = [...sources.filter((path) => !path.startsWith('packages/server')), 'packages/server/admin']
+  await buildStale(
+    'page of operators',
+    [...ofAdmin, 'scripts/admin-page.mjs'],
+    ['packages/server/admin/dist/page.js'],
+    () => runNode('scripts/admin-page.mjs'),
+  )
   // the bundle holds the client and with it the protocol; what the server does changes nothing in it
   const bundled = [
     ...sources.filter((path) => !path.startsWith('packages/server')),

@@ -2,6 +2,7 @@ import { serveStatic } from '@hono/node-server/serve-static'
 import { protocolVersion } from '@syncline/protocol'
 import { type Context, Hono } from 'hono'
 import { compress } from 'hono/compress'
+import { adminPage } from './admin/page.js'
 import type { Condition } from './health.js'
 import type { Metrics } from './metrics.js'
 import { version } from './version.js'
@@ -27,7 +28,7 @@ export function createHttp(relay: HealthOf, options: HttpOptions = {}): Hono {
     context.header('Upgrade', 'websocket')
     return context.json({ error: { code: 'not_found', reason: 'This path speaks WebSocket' } }, 426)
   })
-  if (options.api) app.route('/', options.api)
+  if (options.api) app.route('/', options.api).route('/', adminPage())
   if (options.staticDirectory !== undefined) serveFiles(app, options.staticDirectory)
   app.notFound((context) => context.json({ error: { code: 'not_found', reason: 'There is nothing here' } }, 404))
   app.onError((_error, context) => context.json({ error: { code: 'internal', reason: 'A bug' } }, 500))

@@ -7,6 +7,7 @@
 
 export type { Percentiles } from './admin/latencies.js'
 export type { OpenDocument, Overview } from './admin/overview.js'
+export { adminPage } from './admin/page.js'
 export type { ApiOptions } from './api/services.js'
 export * from './auth/index.js'
 export { type Clock, systemClock } from './clock.js'

@@ -60,7 +60,11 @@ export class Gate {
       await revocations.load().catch(() => {
         throw new SynclineError('authorization_unavailable', 'The revocations cannot be read')
       })
-      return authorize({ document, token, visitor })
+      try {
+        return await authorize({ document, token, visitor })
+      } catch (error) {
+        throw isForbidden(error) && document === relayDocument ? forOperators() : error
+      }
     })
     const full = this.#capped(document, completed(document, grant, askedAt))
     if (revocations.covers(full, document)) throw new SynclineError('revoked')
@@ -166,8 +170,18 @@ export class Gate {
 function completed(document: string, grant: Grant, askedAt: number): FullGrant {
   const full = { ...grant, admin: grant.admin === true, issuedAt: grant.issuedAt ?? askedAt }
   if (document !== relayDocument) return full
-  if (!full.admin) throw new SynclineError('forbidden', 'This is for operators')
+  if (!full.admin) throw forOperators()
   return { ...full, access: 'read' }
+}
+
+function forOperators(): SynclineError {
+  return Object.assign(new SynclineError('forbidden'), {
+    message: 'This is for operators: the grant does not make one',
+  })
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof SynclineError && error.code === 'forbidden'
 }
 
 /** True where a grant holds no more. */
