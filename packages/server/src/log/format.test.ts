@@ -12,6 +12,7 @@ import {
   quarantineKey,
   recordKey,
 } from './keys.js'
+import { decodeNote, encodeNote } from './notes.js'
 import { pack, unpack } from './packing.js'
 import {
   assertFormat,
@@ -52,6 +53,7 @@ const layouts: Record<string, Layout> = {
       baseKey(name, position, index),
   },
   'history key': { encode: ({ name, position }: { name: string; position: number }) => historyKey(name, position) },
+  note: { encode: encodeNote, decode: decodeNote },
   past: { encode: (past: Past) => encodePast(past), decode: decodePast },
   'past key': { encode: ({ name }: { name: string }) => pastKey(name) },
   'quarantine key': {

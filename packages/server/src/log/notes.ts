@@ -49,8 +49,12 @@ export async function* readNotes(database: Database, space: NoteSpace): AsyncGen
   const letter = letters[space]
   const range = { gte: Buffer.from(letter), lt: Buffer.concat([Buffer.from(letter), Buffer.of(0xff)]) }
   for await (const [key, sealed] of database.iterator(range)) {
-    const value = decodeNote(sealed)
-    if (value !== undefined) yield { space, key: Buffer.from(key).toString().slice(1), value }
+    try {
+      const value = decodeNote(sealed)
+      yield { space, key: Buffer.from(key).toString().slice(1), value }
+    } catch {
+      // no document is in it: what it stood for is told with the next change
+    }
   }
 }
 
@@ -59,11 +63,7 @@ export function encodeNote(value: unknown): Uint8Array {
   return seal(Buffer.concat([Buffer.of(0), Buffer.from(JSON.stringify(value)), Buffer.alloc(4)]), kind, version)
 }
 
-function decodeNote(sealed: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(unseal(sealed, kind, version, 'The note')).toString())
-  } catch {
-    // no document is in it: what it stood for is told with the next change
-    return undefined
-  }
+/** @throws SynclineError `document_damaged`, `unknown_format` */
+export function decodeNote(sealed: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(unseal(sealed, kind, version, 'The note')).toString())
 }
