@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { assertDocumentName, type ErrorCode, type Log, SynclineError, subprotocol } from '@syncline/protocol'
 import type { Hono } from 'hono'
-import { WebSocket, WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
 import { Broadcast } from './admin/broadcast.js'
 import { Latencies } from './admin/latencies.js'
 import { Overseer } from './admin/overview.js'
@@ -11,41 +10,36 @@ import { settingsOf } from './admin/settings.js'
 import { createApi } from './api/api.js'
 import { type ApiOptions, apiServices } from './api/services.js'
 import type { Authorize, Revocation, Visitor } from './auth/authorize.js'
-import { answeredProtocol } from './auth/bearer.js'
-import { Gate } from './auth/gate.js'
-import { authorizeEveryone } from './auth/none.js'
-import { type RevocationStore, Revocations } from './auth/revocations.js'
-import { type SubdocumentAccess, withParents } from './auth/subdocuments.js'
-import { Backlog } from './backlog.js'
-import { type Clock, systemClock } from './clock.js'
+import type { RevocationStore } from './auth/revocations.js'
+import type { SubdocumentAccess } from './auth/subdocuments.js'
+import type { Clock } from './clock.js'
 import type { RelayContext } from './connection/context.js'
 import { HttpTransport } from './connection/http/transport.js'
 import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
-import { Reassurance } from './connection/reassurance.js'
 import type { LinkSocket } from './connection/socket.js'
-import { addTraffic, type Counters, countRefusal, newCounters } from './counters.js'
-import { HocuspocusConnection, hocuspocusHeaderBytesMax } from './dialects/hocuspocus.js'
-import { tooLargeStatus, YWebsocketConnection } from './dialects/yWebsocket.js'
+import { webSocketServers } from './connection/webSocketServers.js'
+import { addTraffic, type Counters, countRefusal } from './counters.js'
+import { HocuspocusConnection } from './dialects/hocuspocus.js'
+import { YWebsocketConnection } from './dialects/yWebsocket.js'
 import { Coalescer } from './documents/coalescer.js'
 import { Documents } from './documents/documents.js'
 import { ServerDocument } from './documents/serverDocument.js'
 import type { Condition } from './health.js'
-import { ProxyTrust, type TrustProxy } from './limits/address.js'
-import { Limiter, Overload } from './limits/limiter.js'
+import type { TrustProxy } from './limits/address.js'
+import { Overload } from './limits/limiter.js'
 import { limitsWith, type RelayLimits } from './limits/limits.js'
-import { type Load, Loader } from './loading/loader.js'
-import { asError, boundedLogger, createLogger, type Logger } from './logger.js'
+import type { Load } from './loading/loader.js'
+import type { Logger } from './logger.js'
 import type { CommitObserver } from './metrics.js'
 import { nameMatcher } from './names.js'
+import { contextOf, edgesOf } from './relayContext.js'
 import { type Disk, Reserve } from './rooms/reserve.js'
-import { Rooms } from './rooms/rooms.js'
+import type { Rooms } from './rooms/rooms.js'
 import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgrade.js'
 import type { StoreHook, WebhookEndpoint, WebhookRetry } from './webhooks/types.js'
 import { type WebhookStatus, type Webhooks, webhooksOf } from './webhooks/webhooks.js'
 
-// a page that is reloaded comes back to a room that is still there
-const unloadMs = 5_000
 // When they come back is spread over a time that grows with their number, and our client doubles it by chance: the
 // relay that comes next has a few hundred to let in each second, not all of them at once.
 const leavingMsMin = 500
@@ -54,8 +48,6 @@ const leavingSpreadMsMin = 1_000
 const leavingSpreadMsMax = 15_000
 // how long a drain waits for readers
 const drainMs = 3_000
-// what y-websocket puts around an update
-const yHeaderBytesMax = 16
 
 /** Options of a {@link Relay}. */
 export interface RelayOptions {
@@ -489,81 +481,4 @@ const upgradeStatuses: { readonly [code in ErrorCode]?: number } = {
   rate_limited: 429,
   too_many_connections: 429,
   shutting_down: 503,
-}
-
-type Edges = Pick<RelayContext, 'clock' | 'logger' | 'counters' | 'exception'>
-
-function edgesOf(options: RelayOptions): Edges {
-  const clock = options.clock ?? systemClock
-  const logger = boundedLogger(options.logger ?? createLogger('warn'))
-  const counters = newCounters()
-  const exception = (error: unknown) => {
-    counters.exceptions++
-    logger.error({ event: 'bug', error: asError(error) }, 'an exception was caught: a bug')
-  }
-  return { clock, logger, counters, exception }
-}
-
-function contextOf(
-  log: Log,
-  limits: RelayLimits,
-  options: RelayOptions,
-  { clock, logger, counters, exception }: Edges,
-  webhooks: Webhooks | null,
-): RelayContext {
-  const newEpoch = () => randomBytes(8).toString('hex')
-  const watched = (opened: Log) => webhooks?.watch(opened) ?? opened
-  const { reopen: open } = options
-  const reopen = open ? async () => watched(await open()) : null
-  const keepsHistory = nameMatcher(options.keepHistory ?? [])
-  const backlog = new Backlog(limits.backlogBytesHigh)
-  const edges = { limits, clock, logger, counters, backlog, exception }
-  const rooms = new Rooms(watched(log), {
-    ...edges,
-    loader: options.load ? new Loader(options.load, { limits, clock, logger, counters }) : null,
-    presence: (document, isOpen) => webhooks?.presence(document, isOpen),
-    commitObserver: options.commitObserver ?? null,
-    reopen,
-    unloadMs,
-    newEpoch,
-    keepsHistory,
-  })
-  let sessions = 0
-  const nextSession = () => ++sessions
-  const asked = options.authorize ?? authorizeEveryone
-  // a relay that asks nobody is told by this very function
-  const isAsked = asked !== authorizeEveryone && options.subdocumentAccess !== 'own'
-  const authorize = isAsked ? withParents(asked) : asked
-  const revocations = new Revocations(options.revocations ?? null)
-  const gate = new Gate({ authorize, revocations, limits, clock, logger, exception })
-  const bounds = { backlog, limiter: new Limiter(limits, clock), proxies: new ProxyTrust(options.trustProxy ?? []) }
-  const reassurance = new Reassurance(clock)
-  return { limits, clock, logger, counters, ...bounds, reassurance, rooms, gate, nextSession, exception }
-}
-
-function webSocketServers(limits: RelayLimits): Readonly<Record<Route['to'], WebSocketServer>> {
-  // deflate costs 50 µs a message; ws sets TCP_NODELAY itself
-  const common = { noServer: true, perMessageDeflate: false, clientTracking: false }
-  const handleProtocols = () => subprotocol
-  return {
-    native: new WebSocketServer({ ...common, maxPayload: limits.frameBytesMax, handleProtocols }),
-    'y-websocket': new WebSocketServer({
-      ...common,
-      maxPayload: limits.updateBytesMax + yHeaderBytesMax,
-      handleProtocols: answeredProtocol,
-      WebSocket: YWebSocket,
-    }),
-    // one that is a little too large can still be refused by name, instead of with its connection, again and again
-    hocuspocus: new WebSocketServer({
-      ...common,
-      maxPayload: 2 * limits.updateBytesMax + limits.nameBytesMax + hocuspocusHeaderBytesMax,
-      handleProtocols: answeredProtocol,
-    }),
-  }
-}
-
-class YWebSocket extends WebSocket {
-  override close(code?: number, data?: string | Buffer): void {
-    super.close(code === 1009 ? tooLargeStatus : code, data)
-  }
 }
