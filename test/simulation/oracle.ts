@@ -219,7 +219,7 @@ export class Oracle {
 }
 
 /** Whether a relay calls it malformed: what is kept of it may have been overwritten since, and be taken. */
-function isDeep(update: Uint8Array): boolean {
+export function isDeep(update: Uint8Array): boolean {
   try {
     new Coverage().add(update)
     return false
@@ -244,10 +244,13 @@ export function isKeptIn(update: Uint8Array, refused: readonly Pick<RefusedRow, 
   const updates = refused.map((row) => row.update)
   if (isPartOf(update, updates)) return true
   if (!isDeep(update)) return contains(fresh, [update])
-  // overwritten since, and without what was too deep
   const clocks = Y.decodeStateVector(Y.encodeStateVector(fresh))
-  const { structs } = Y.decodeUpdate(update)
-  return structs.every(({ id, length }) => id.clock + length <= (clocks.get(id.client) ?? 0))
+  return isReached(update, (client) => clocks.get(client) ?? 0)
+}
+
+/** What was too deep, and has been overwritten since: it went without. */
+export function isReached(update: Uint8Array, clockOf: (client: number) => number): boolean {
+  return Y.decodeUpdate(update).structs.every(({ id, length }) => id.clock + length <= clockOf(id.client))
 }
 
 /** Whether all structs and deletions of an update are in one of others. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { runTabsSeed } from './runTabs.js'
 
 const from = Number(process.env.SYNCLINE_TABS_SEED ?? 1)
-const count = Number(process.env.SYNCLINE_TABS_SEEDS ?? 300)
+const count = Number(process.env.SYNCLINE_TABS_SEEDS ?? 1_000)
 const batches = Math.min(count, 4)
 
 /** The production client in several tabs, in seeded worlds. One seed: `npm run simulate:tabs -- 7`. */

@@ -1,8 +1,8 @@
 import type { DocumentHandle } from '@syncline/client'
-import { admitUpdate, Coverage, defaultLimits, mergeUpdates } from '@syncline/protocol'
+import { admitUpdate, Coverage, defaultLimits } from '@syncline/protocol'
 import * as Y from 'yjs'
 import type { Disk } from './log.js'
-import { isKeptIn } from './oracle.js'
+import { isDeep, isKeptIn, isReached } from './oracle.js'
 import type { SimTab } from './tab.js'
 
 interface Edit {
@@ -97,15 +97,25 @@ export class TabsOracle {
   }
 
   #isDurable({ document, update }: Edit): boolean {
-    return isCovered(this.#disk.documents.get(document)?.coverage ?? new Coverage(), update)
+    const coverage = this.#disk.documents.get(document)?.coverage ?? new Coverage()
+    return isDeep(update) ? isReached(update, (client) => coverage.clock(client)) : isCovered(coverage, update)
   }
 }
 
+/** A replica may hold what no relay takes, and what will be refused: it is asked, not its encoding. */
 function contains(doc: Y.Doc, updates: readonly Uint8Array[]): boolean {
-  if (updates.length === 0) return true
-  const coverage = new Coverage()
-  coverage.add(Y.encodeStateAsUpdate(doc))
-  return isCovered(coverage, mergeUpdates(updates))
+  const clocks = Y.decodeStateVector(Y.encodeStateVector(doc))
+  const deleted = Y.createDeleteSetFromStructStore(doc.store)
+  return updates.every((update) => {
+    const { ds } = Y.decodeUpdate(update)
+    const areDeleted = [...ds.clients].every(([client, ranges]) =>
+      ranges.every(({ clock, len }) => {
+        const within = deleted.clients.get(client) ?? []
+        return within.some((range) => range.clock <= clock && clock + len <= range.clock + range.len)
+      }),
+    )
+    return areDeleted && isReached(update, (client) => clocks.get(client) ?? 0)
+  })
 }
 
 // judging adds what is new to the coverage: where something was, the world ends with an error anyway

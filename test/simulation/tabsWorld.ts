@@ -11,6 +11,9 @@ import { Time } from './time.js'
 
 const faultyMs = 15_000
 const calmMs = 60_000
+/** the calm ends when all was well twice in a row, so far apart; some worlds wait for what happens each minute */
+const lookMs = 5_000
+const patientWorlds = 0.1
 const tabsMax = 5
 
 /** What a world of tabs did, to see that it did something. */
@@ -63,8 +66,7 @@ export class TabsWorld {
       this.#schedule()
       await this.#runUntil(faultyMs)
       this.#calmDown()
-      await this.#runUntil(faultyMs + calmMs)
-      this.#verdict()
+      await this.#untilAllIsWell()
       for (const tab of this.#tabs) this.#replacements += tab.replacements
       return {
         edits: this.#oracle.edits,
@@ -81,6 +83,27 @@ export class TabsWorld {
     }
   }
 
+  async #untilAllIsWell(): Promise<void> {
+    const end = faultyMs + calmMs
+    let wasWell = false
+    for (let at = this.#random.chance(patientWorlds) ? end : faultyMs + lookMs; ; at += lookMs) {
+      await this.#runUntil(at)
+      const isWell = this.#isWell(at >= end)
+      if (isWell && (wasWell || at >= end)) return
+      wasWell = isWell
+    }
+  }
+
+  #isWell(mustBe: boolean): boolean {
+    try {
+      this.#verdict()
+      return true
+    } catch (error) {
+      if (mustBe) throw error
+      return false
+    }
+  }
+
   /** Everything that follows from one thing happens before the next one. */
   async #runUntil(end: number): Promise<void> {
     while (this.#time.step(end)) {
@@ -93,7 +116,7 @@ export class TabsWorld {
   #schedule(): void {
     const edits = 20 + this.#random.int(60)
     for (let i = 0; i < edits; i++) this.#during(() => this.#awake()?.edit())
-    // not in every run yet: some cursors are seen late after a replica was replaced
+    // not in every run yet: with edits that no relay takes, one world in a hundred still breaks a promise
     const refusals = process.env.SYNCLINE_TABS_REFUSALS ? this.#random.int(4) : 0
     for (let i = 0; i < refusals; i++) this.#during(() => this.#awake()?.overdo())
     const faults = 2 + this.#random.int(14)

@@ -108,6 +108,8 @@ describe('edits', () => {
     expect(handle.doc.clientID).not.toBe(clientID)
     expect(handle.awareness.clientID).toBe(handle.doc.clientID)
     expect(handle.awareness.getStates().has(clientID)).toBe(false)
+    // from a stranger whose clock is 0, y-protocols takes nothing
+    expect(handle.awareness.meta.get(handle.doc.clientID)!.clock).toBeGreaterThan(0)
   })
 
   it('by another provider count as pending', async () => {

@@ -13,6 +13,7 @@ import {
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Backoff } from './backoff.js'
+import { joined } from './joined.js'
 import { guarded, Listeners } from './listeners.js'
 import { Replica } from './replica.js'
 import { equalStatus, refusal, refusedEdit, statusOf } from './status.js'
@@ -384,7 +385,7 @@ export class SharedDocument {
     this.#ownsDoc = true
     this.#replica.awareness.setLocalState(state)
     this.#replica.presence.apply(others)
-    this.#replica.integrate(updates)
+    for (const update of joined(updates)) this.#replica.integrate([update])
     // what they have typed, and who they are
     this.#siblings?.askAgain()
     this.#replacements.push(
@@ -454,7 +455,7 @@ export class SharedDocument {
       difference: (stateVector) => this.#peer.without(this.#replica.difference(stateVector)),
       apply: (update) => {
         const rest = this.#peer.without(update)
-        if (rest) this.#replica.integrate([rest])
+        if (rest && this.#replica.integrate([rest])) this.#step({ type: 'borrowed' })
       },
       adopt: (update) => this.#edit(update),
       refused: (news) => this.#step({ type: 'refusedElsewhere', news }),

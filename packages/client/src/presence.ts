@@ -26,9 +26,7 @@ export class Presence {
     this.#doc = doc
     this.#events = events
     this.awareness = new Awareness(doc)
-    // y-protocols takes nothing from a stranger whose clock is 0
-    const clock = awarenessClocks.get(doc) ?? 1
-    this.awareness.meta.set(this.awareness.clientID, { clock, lastUpdated: Date.now() })
+    this.#beginAt(awarenessClocks.get(doc) ?? 1)
     this.awareness.on('update', ({ added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>) => {
       // what others are is theirs to say, except that a peer that took us for gone is told otherwise
       if ([added, updated, removed].some((clients) => clients.includes(this.awareness.clientID))) events.changed()
@@ -78,6 +76,7 @@ export class Presence {
       this.awareness.setLocalState(null)
       this.#events.send()
       this.awareness.clientID = this.#doc.clientID
+      this.#beginAt(1)
       this.awareness.setLocalState(state)
     })
   }
@@ -89,5 +88,10 @@ export class Presence {
   /** What comes after this one in the Y.Doc goes on where it ends. */
   end(): void {
     awarenessClocks.set(this.#doc, this.awareness.meta.get(this.awareness.clientID)?.clock ?? 0)
+  }
+
+  /** A client id that nobody has heard of: from a stranger whose clock is 0, y-protocols takes nothing. */
+  #beginAt(clock: number): void {
+    this.awareness.meta.set(this.awareness.clientID, { clock, lastUpdated: Date.now() })
   }
 }

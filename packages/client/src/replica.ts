@@ -31,6 +31,8 @@ export class Replica {
   readonly #endCleanUpHold: () => void
   /** the client id of the Y.Doc when the last remote update was applied */
   #appliedAs = 0
+  /** the Y.Doc has told of a change since then */
+  #hasGrown = false
 
   constructor(doc: Y.Doc, peer: PeerView, events: ReplicaEvents) {
     this.doc = doc
@@ -59,10 +61,11 @@ export class Replica {
     return Y.encodeStateAsUpdate(this.doc, stateVector)
   }
 
-  /** Throws where the updates can't be read. */
-  integrate(updates: readonly Uint8Array[]): void {
-    if (updates.length === 0) return
+  /** Throws where the updates can't be read. True where they brought anything. */
+  integrate(updates: readonly Uint8Array[]): boolean {
+    if (updates.length === 0) return false
     this.#appliedAs = this.doc.clientID
+    this.#hasGrown = false
     let integrated = false
     try {
       const update = mergeUpdates(updates)
@@ -77,6 +80,7 @@ export class Replica {
     } finally {
       this.presence.followClientId()
     }
+    return this.#hasGrown
   }
 
   /**
@@ -123,6 +127,7 @@ export class Replica {
   }
 
   readonly #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
+    this.#hasGrown = true
     guarded(() => {
       if (origin !== this || hasOwnChanges(transaction, this.#appliedAs)) this.#events.edited(update)
     })

@@ -1,4 +1,5 @@
-import { mergeUpdates, type RefusedNews } from '@syncline/protocol'
+import type { RefusedNews } from '@syncline/protocol'
+import { joined } from '../joined.js'
 
 /** How far the edits of a tab are, counted as its Peer does. */
 export interface Progress {
@@ -51,7 +52,8 @@ export interface SiblingHost {
 /** One other tab that has the document open. */
 interface Sibling {
   readonly tab: string
-  readonly clients: Set<number>
+  /** whose cursor it shows: another replica is another client */
+  client: number | null
   /** its edits of which it has not said that they are settled */
   unsettled: { readonly update: Uint8Array; readonly edits: number }[]
   progress: Progress
@@ -80,6 +82,9 @@ export class Siblings {
   #isLoaded = false
   #isJoined = false
   #hasAsked = false
+  /** what was here when the others were asked, and whether there was more to tell since and nobody to hear it */
+  #asked = new Uint8Array(1)
+  #hasMissed = false
   #isOver = false
   /** edits of this tab that are not told yet */
   #edits: Uint8Array[] = []
@@ -95,7 +100,7 @@ export class Siblings {
 
   /** The client ids of the other tabs: what the relay says of them is not news. */
   get clients(): ReadonlySet<number> {
-    return new Set([...this.#others.values()].flatMap(({ clients }) => [...clients]))
+    return new Set([...this.#others.values()].flatMap(({ client }) => client ?? []))
   }
 
   /** Another tab has edits that the relay may not have, while this one shows them. */
@@ -139,7 +144,7 @@ export class Siblings {
   /** An edit of this tab. */
   edited(update: Uint8Array): void {
     // whoever comes later asks
-    if (this.#isOver || (this.#hasAsked && this.#others.size === 0)) return
+    if (this.#isOver || this.#speaksToNobody()) return
     this.#edits.push(update)
     if (this.#edits.length > unsettledMax) this.#edits = joined(this.#edits)
     this.#postLater()
@@ -157,7 +162,7 @@ export class Siblings {
 
   /** The awareness of this tab changed. */
   present(presence: Presence): void {
-    if (this.#others.size === 0) return
+    if (this.#speaksToNobody()) return
     // a cursor that is gone, and the one after it
     if (this.#presence && this.#presence.client !== presence.client) this.#flush()
     this.#presence = presence
@@ -166,8 +171,10 @@ export class Siblings {
 
   receive(tab: string, id: string, message: SiblingMessage): void {
     if (this.#isOver || (message.type === 'answer' && message.to !== this.#id)) return
-    const other = this.#others.get(id) ?? { tab, clients: new Set(), unsettled: [], progress: nothing }
+    const known = this.#others.get(id)
+    const other = known ?? { tab, client: null, unsettled: [], progress: nothing }
     this.#others.set(id, other)
+    if (!known && message.type === 'answer' && this.#hasMissed) this.#tellMissed()
     switch (message.type) {
       case 'left':
         return this.#remove(id)
@@ -212,7 +219,24 @@ export class Siblings {
   }
 
   #sendAsk(): void {
-    this.#tellAll({ type: 'ask', stateVector: this.#host.stateVector(), presence: this.#host.presence() })
+    this.#asked = this.#host.stateVector()
+    this.#hasMissed = false
+    this.#tellAll({ type: 'ask', stateVector: this.#asked, presence: this.#host.presence() })
+  }
+
+  /** True where nobody is there to be told. A tab that is frozen may answer later: it is told then. */
+  #speaksToNobody(): boolean {
+    const isAlone = this.#hasAsked && this.#others.size === 0
+    this.#hasMissed ||= isAlone
+    return isAlone
+  }
+
+  #tellMissed(): void {
+    this.#hasMissed = false
+    const update = this.#host.difference(this.#asked)
+    if (update) this.#tellAll({ type: 'edit', update, progress: this.#host.progress() })
+    this.#presence = this.#host.presence()
+    this.#postLater()
   }
 
   /** One of those that have the document answers with what is lacking, and everybody with what only they may have. */
@@ -247,7 +271,8 @@ export class Siblings {
   }
 
   #see(other: Sibling, presence: Presence): void {
-    other.clients.add(presence.client)
+    if (other.client !== null && other.client !== presence.client) this.#host.removePresence([other.client])
+    other.client = presence.client
     this.#host.applyPresence(presence)
   }
 
@@ -256,7 +281,7 @@ export class Siblings {
     if (!other) return
     this.#others.delete(id)
     for (const update of joined(other.unsettled.map((each) => each.update))) this.#host.adopt(update)
-    this.#host.removePresence([...other.clients])
+    if (other.client !== null) this.#host.removePresence([other.client])
   }
 
   /** After the messages of this turn have left for the relay: nobody's answer to an edit gets there before it. */
@@ -285,15 +310,5 @@ export class Siblings {
 
   #tellAll(message: SiblingMessage): void {
     if (this.#isJoined && !this.#isOver) this.#post(message, this.#id)
-  }
-}
-
-/** Updates as one, but for those that no relay takes: they would take the others along. */
-function joined(updates: readonly Uint8Array[]): Uint8Array[] {
-  if (updates.length === 0) return []
-  try {
-    return [mergeUpdates(updates)]
-  } catch {
-    return [...updates]
   }
 }

@@ -236,6 +236,24 @@ describe('a leader', () => {
 })
 
 describe('edits', () => {
+  it('reach a tab that was frozen when the other one came, with the cursor', async () => {
+    const device = new Device()
+    const a = device.open({ online: false })
+    const x = a.connection.open('x')
+    await settle()
+    a.tab.freeze()
+    const y = device.open({ online: false }).connection.open('x')
+    await settle()
+    type(y, 'missed')
+    y.awareness.setLocalStateField('cursor', 6)
+    await settle()
+    expect(text(x)).toBe('')
+    a.tab.thaw()
+    await settle()
+    expect(text(x)).toBe('missed')
+    expect(x.awareness.getStates().get(y.awareness.clientID)).toEqual({ cursor: 6 })
+  })
+
   it('go from tab to tab offline, and are pending where they were made', async () => {
     const { x, y } = await twoTabs({ online: false })
     type(x, 'a')

@@ -126,6 +126,34 @@ describe('before the local copy was read', () => {
   })
 })
 
+describe('what another tab brought', () => {
+  beforeEach(() => {
+    tab.load(nothing)
+    Y.applyUpdate(tab.doc, updateBy('theirs'), 'elsewhere')
+    tab.step({ type: 'borrowed' })
+  })
+
+  test('and the relay was told of is in the copy before a point that covers it', () => {
+    tab.type('mine')
+    const mine = tab.written()
+    tab.open(3)
+    expect(tab.peer.resume).toEqual(point(3))
+    expect(tab.onlyWrite().resume).toBe(null)
+    tab.reply({ type: 'ack', seq: 1, position: 4, chain: 4 })
+    const write = tab.writes.at(-1)!
+    expect(write).toMatchObject({ resume: point(4), remove: mine, append: [{ saved: true }] })
+    expect(write.append[0]!.update).toEqual(Y.encodeStateAsUpdate(tab.doc))
+  })
+
+  test('and no relay takes does not end the session of a tab that is not to blame', () => {
+    tab.open(3)
+    tab.said()
+    tab.reply({ type: 'rejected', seq: 1, code: 'malformed_update', reason: '' })
+    expect(tab.sent).toMatchObject([{ type: 'update', answer: true, update: new Uint8Array(2) }])
+    expect(tab.peer.state.at).toBe('live')
+  })
+})
+
 describe('writing', () => {
   test('edits of one turn, and all that gathers while the store writes, are one write each', () => {
     tab.load(nothing)

@@ -77,6 +77,10 @@ export class CopyQueue {
   #resume: LogPoint | null = null
   /** the copy may lack something that the replica has */
   #incomplete = false
+  /** other tabs brought something since the replica was made */
+  #borrowed = false
+  /** the relay was told that this is here: no resume point is written before the copy surely has it */
+  #claimed = false
   /** edits that were set aside, and whose rows are to go */
   #aside: Edit[] = []
   /** rows that are to go with those, and that a write has not removed yet */
@@ -239,6 +243,21 @@ export class CopyQueue {
     this.#incomplete = true
   }
 
+  /** Another tab brought something to the replica. What the relay has of it comes from there too. */
+  borrowed(): void {
+    this.#borrowed = true
+  }
+
+  /** Other tabs brought something since the replica was made. */
+  get hasBorrowed(): boolean {
+    return this.#borrowed
+  }
+
+  /** The relay was told of all that is in the replica, and will bring none of that. */
+  claimed(): void {
+    this.#claimed ||= this.#borrowed
+  }
+
   /** These edits are no part of the document any more: their rows go, and are kept as `refused`. */
   setAside(edits: ReadonlySet<Edit>, notes: Partial<Notes>): void {
     if (this.#at === 'none') return
@@ -260,6 +279,7 @@ export class CopyQueue {
 
   /** The replica was made anew: from this, which is all that the relay has, and from what is in the outbox. */
   rebuild(content: Uint8Array | null, outbox: Outbox): void {
+    this.#borrowed = this.#claimed = false
     if (this.#at === 'none') return
     this.#rebuilt = { content: content ?? new Uint8Array(2), edits: outbox.unsaved }
     this.#waiting = this.#waiting.filter((item) => item.edits.some((edit) => !edit.saved))
@@ -278,7 +298,8 @@ export class CopyQueue {
     const waits = this.#incomplete && pack === null
     const waiting = waits ? [] : gathered
     const items = pack ? [pack.item, ...waiting] : waiting
-    const moved = !waits && resume !== null && !isSamePoint(resume, this.#resume)
+    const isWhole = !waits && (!this.#claimed || pack?.whole === true)
+    const moved = isWhole && resume !== null && !isSamePoint(resume, this.#resume)
     const notes = this.#notes
     const idle = this.#drops.size === 0 && notes === noNotes
     if (items.length === 0 && this.#marks.size === 0 && !moved && idle) return null
@@ -298,7 +319,7 @@ export class CopyQueue {
     this.#drops.clear()
     this.#notes = noNotes
     if (notes.restart) this.#resume = null
-    if (pack?.whole) this.#incomplete = false
+    if (pack?.whole) this.#incomplete = this.#claimed = false
     this.#at = 'writing'
     return write
   }
@@ -385,7 +406,7 @@ export class CopyQueue {
     const saved = outbox.seed === null && outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
     // what others have typed may be refused: no row that is called saved holds it
     if (replica.isAhead && !this.#incomplete) return null
-    if (this.#incomplete || (this.#isHeavy && saved)) return this.#packAll(saved, outbox, replica)
+    if (this.#incomplete || ((this.#isHeavy || this.#claimed) && saved)) return this.#packAll(saved, outbox, replica)
     return this.#isHeavy ? this.#packEdits(outbox, replica) : null
   }
 

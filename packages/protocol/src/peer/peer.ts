@@ -7,13 +7,8 @@ import type { LocalCopy, RefusedRow, RowId } from './copy.js'
 import { CopyQueue, packBytesMin } from './copyQueue.js'
 import { type Edit, type Message, Outbox } from './outbox.js'
 import { Refusals } from './refusals.js'
-import type { PeerEffect, PeerInput, PeerState, PeerView, Refusal, Replica } from './types.js'
-import { furthest, isWithin } from './within.js'
-
-/** A position that no log confirms: its epoch alone is told. */
-const nowhere = { position: Number.MAX_SAFE_INTEGER, chain: 0 }
-
-type Reply<Type extends SessionReply['type']> = Extract<SessionReply, { type: Type }>
+import type { PeerEffect, PeerInput, PeerState, PeerView, Refusal, Replica, Reply } from './types.js'
+import { furthest, isWithin, nowhere } from './within.js'
 
 /**
  * The client's side of one document: takes what happens, returns what to do.
@@ -157,6 +152,8 @@ export class Peer implements PeerView {
         return this.#changed()
       case 'edited':
         return this.#edited(input.update)
+      case 'borrowed':
+        return this.#copy.borrowed()
       case 'flushed':
         return this.#flush()
       case 'awareness':
@@ -284,6 +281,7 @@ export class Peer implements PeerView {
     if (!this.#refusals.isRebuilding) this.#effects.push({ type: 'announceAwareness' })
     if (stateVector === null) return this.#flush()
     this.#resume = null
+    this.#copy.claimed()
     this.#relayVector = stateVector
     this.#begin(stateVector)
     if (this.#offered && this.#inSession) this.#exchange()
@@ -344,6 +342,7 @@ export class Peer implements PeerView {
   }
 
   #resync({ stateVector }: Reply<'resync'>): void {
+    this.#copy.claimed()
     if (!this.#digestAsked) return this.#answer(stateVector)
     // the digest told that this replica differs: nothing here may be called synced until the exchange has healed it
     this.#digestAsked = false
@@ -410,8 +409,10 @@ export class Peer implements PeerView {
   #rejected({ seq, code, reason }: Reply<'rejected'>): void {
     const edit = this.#outbox.rejected(seq)
     if (edit || code === 'read_only') return this.#judge(code, code === 'read_only' ? null : edit, reason)
-    // what no edit of this Peer is to blame for can't be set aside
     if (edit === undefined) {
+      // an edit of another tab was in the answer, which finds out about it by itself
+      if (this.#copy.hasBorrowed) return this.#answerInParts(null)
+      // what no edit of this Peer is to blame for can't be set aside
       this.#effects.push({ type: 'send', request: { type: 'close' } })
       return this.#sessionEnded({ type: 'closed', code, reason, retry: false })
     }

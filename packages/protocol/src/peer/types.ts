@@ -13,6 +13,9 @@ export interface Replica {
   readonly isAhead?: boolean
 }
 
+/** What a relay says on a session, of one type. */
+export type Reply<Type extends SessionReply['type']> = Extract<SessionReply, { type: Type }>
+
 /** Where a Peer stands with the relay: one state, never two booleans. */
 export type PeerState =
   /** the local copy is being read: nothing is opened before, also where a connection is there */
@@ -71,6 +74,8 @@ export type PeerInput =
   | { readonly type: 'refusedElsewhere'; readonly news: RefusedNews }
   /** a local transaction of the replica produced this update */
   | { readonly type: 'edited'; readonly update: Uint8Array }
+  /** the replica got something from another tab; whether that is in the local copy is not known here */
+  | { readonly type: 'borrowed' }
   /** send what was edited since the last flush, as one update: called once per microtask or frame */
   | { readonly type: 'flushed' }
   /** local awareness changed: y-protocols awareness update bytes */

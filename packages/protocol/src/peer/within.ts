@@ -4,6 +4,9 @@ import { Scan } from '../updates/scan.js'
 
 const scan = new Scan()
 
+/** A position that no log confirms: its epoch alone is told. */
+export const nowhere = { position: Number.MAX_SAFE_INTEGER, chain: 0 }
+
 /** Whether a peer with this state vector has all structs of an update. */
 export function isWithin(update: Uint8Array, stateVector: Uint8Array): boolean {
   const vector = decodeStateVector(stateVector)
