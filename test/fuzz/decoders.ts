@@ -57,7 +57,9 @@ function clientMessage(chance: Chance): ClientMessage {
     channel,
     message,
   })
-  switch (chance.int(9)) {
+  switch (chance.int(10)) {
+    case 8:
+      return session({ type: 'signal', payload: text(chance) })
     case 0:
       return { type: 'hello', versions: [1, number(chance)], agent: text(chance), token: chance.pick([null, 'token']) }
     case 1:
@@ -96,7 +98,9 @@ function relayMessage(chance: Chance): RelayMessage {
     channel: 1 + chance.int(4),
     message,
   })
-  switch (chance.int(9)) {
+  switch (chance.int(10)) {
+    case 8:
+      return session({ type: 'signal', payload: text(chance) })
     case 0: {
       const told = { frameBytesMax: number(chance), updateBytesMax: number(chance), documentBytesMax: number(chance) }
       return { type: 'welcome', version: 1, limits: told, agent: text(chance) }

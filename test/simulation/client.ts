@@ -274,7 +274,7 @@ export class SimClient implements End {
       if (read.message.type !== 'session') continue
       const { channel, message } = read.message
       const replica = this.replicas.find((each) => each.channel === channel)
-      if (!replica) continue
+      if (!replica || message.type === 'signal') continue
       replica.step({ type: 'received', reply: message })
       if (replica.peer.state.at === 'offline' && this.link) this.#open(replica)
       if (replica.peer.state.at === 'refused') throw new Error(`refused: ${JSON.stringify(replica.peer.state)}`)

@@ -237,7 +237,7 @@ export class RelayConnection implements End {
         continue
       }
       const session = this.#channels.get(message.channel)
-      if (!session) continue
+      if (!session || request.type === 'signal') continue
       this.#relay.input(session.document, { type: 'received', session: session.id, request, now: this.#relay.time.now })
     }
   }

@@ -169,7 +169,8 @@ export class RelayConnection implements Connection, DocumentHost {
     }
     const release = () => this.#release(shared, handle)
     const open = (other: string, how: OpenOptions) => this.open(other, how)
-    const handle: Handle = new Handle(shared.document, release, open, options.subdocuments)
+    const signals = this.#sessions.signalsOf(shared.document)
+    const handle: Handle = new Handle(shared.document, signals, release, open, options.subdocuments)
     shared.handles.add(handle)
     return handle
   }

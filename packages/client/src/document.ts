@@ -1,11 +1,11 @@
 import {
+  type DocumentReply,
   type ErrorCode,
   type LocalCopy,
   Peer,
   type PeerEffect,
   type PeerInput,
   type RefusedRow,
-  type SessionReply,
   type SessionRequest,
   SynclineError,
   unreachable,
@@ -191,7 +191,7 @@ export class SharedDocument {
     this.#step({ type: 'disconnected' })
   }
 
-  receive(reply: SessionReply): void {
+  receive(reply: DocumentReply): void {
     // only updates in a row are merged: everything else may ask the replica, or be about what came before
     if (reply.type !== 'update') this.settle()
     if (reply.type === 'opened') {

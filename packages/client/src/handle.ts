@@ -3,6 +3,7 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { SharedDocument } from './document.js'
 import { Listeners } from './listeners.js'
+import type { DocumentSignals } from './signals.js'
 import { Subdocuments } from './subdocuments/subdocuments.js'
 import type {
   DocumentHandle,
@@ -22,6 +23,8 @@ export class Handle implements DocumentHandle {
   readonly #release: () => Promise<void>
   readonly #listeners = new Listeners<DocumentStatus>()
   readonly #replacedListeners = new Listeners<Replacement>()
+  readonly #signalListeners = new Listeners<unknown>()
+  readonly #signals: DocumentSignals
   readonly #stopListening: () => void
   readonly #subdocuments: Subdocuments
   #closing: Promise<void> | null = null
@@ -35,6 +38,7 @@ export class Handle implements DocumentHandle {
    */
   constructor(
     document: SharedDocument,
+    signals: DocumentSignals,
     release: () => Promise<void>,
     open: (name: string, options: OpenOptions) => DocumentHandle,
     policy: OpenOptions['subdocuments'],
@@ -44,9 +48,11 @@ export class Handle implements DocumentHandle {
     this.synced = document.synced
     this.#document = document
     this.#release = release
+    this.#signals = signals
     const stops = [
       document.statusListeners.add((status) => this.#listeners.emit(status)),
       document.replacedListeners.add((replacement) => this.#replacedListeners.emit(replacement)),
+      signals.heard.add((payload) => this.#signalListeners.emit(payload)),
     ]
     this.#stopListening = () => {
       for (const stop of stops) stop()
@@ -89,13 +95,20 @@ export class Handle implements DocumentHandle {
     return this.#subdocuments.open(which, options)
   }
 
+  signal(payload: unknown): boolean {
+    return this.#closing === null && this.#signals.say(payload)
+  }
+
   on(event: 'replaced', listener: (replacement: Replacement) => void): () => void
   on(event: 'status', listener: (status: DocumentStatus) => void): () => void
+  on(event: 'signal', listener: (payload: unknown) => void): () => void
   on(
     ...[event, listener]:
       | [event: 'replaced', listener: (replacement: Replacement) => void]
       | [event: 'status', listener: (status: DocumentStatus) => void]
+      | [event: 'signal', listener: (payload: unknown) => void]
   ): () => void {
+    if (event === 'signal') return this.#signalListeners.add(listener)
     return event === 'replaced' ? this.#replacedListeners.add(listener) : this.#listeners.add(listener)
   }
 

@@ -1,19 +1,21 @@
-import type { Channel, ErrorCode, SessionReply, SynclineError } from '@syncline/protocol'
+import { type Channel, type DocumentReply, type ErrorCode, type SessionReply, SynclineError } from '@syncline/protocol'
 import type { SharedDocument } from './document.js'
 import type { Link } from './link.js'
+import { type DocumentSignals, Signals, textOf } from './signals.js'
 import type { Tokens } from './tokens.js'
 
 /** Another token may help. */
 const wantsToken: ReadonlySet<ErrorCode> = new Set(['unauthorized', 'token_expired'])
 
 /** What is said to who has no other token: it is of no use to try again. */
-function withoutToken(reply: SessionReply): SessionReply {
+function withoutToken(reply: DocumentReply): DocumentReply {
   const isOver = (reply.type === 'refused' || reply.type === 'closed') && wantsToken.has(reply.code)
   return isOver ? { ...reply, retry: false } : reply
 }
 
 /** The sessions of the present link: which document has which channel, and what becomes of one that the relay ended. */
 export class Sessions {
+  readonly #signals = new Signals()
   readonly #tokens: Tokens
   readonly #link: () => Link | null
   readonly #open = new Map<Channel, SharedDocument>()
@@ -50,10 +52,11 @@ export class Sessions {
   }
 
   received(channel: Channel, received: SessionReply): void {
-    const reply = this.#tokens.areAsked ? received : withoutToken(received)
     const document = this.#open.get(channel)
     // the last of a session that was closed meanwhile
     if (!document) return
+    if (received.type === 'signal') return this.#signals.heard(document, received.payload)
+    const reply = this.#tokens.areAsked ? received : withoutToken(received)
     this.#touched.add(document)
     document.receive(reply)
     if (reply.type === 'refused' || reply.type === 'closed') this.#ended(channel, document, reply.code, reply.retryMs)
@@ -64,6 +67,22 @@ export class Sessions {
     if (!document) return
     document.fault(error.code, error.message, true)
     this.#ended(channel, document, error.code)
+  }
+
+  /** What is said in passing in a document. */
+  signalsOf(document: SharedDocument): DocumentSignals {
+    return { heard: this.#signals.of(document), say: (payload) => this.#signal(document, payload) }
+  }
+
+  #signal(document: SharedDocument, payload: unknown): boolean {
+    const message = { type: 'signal', payload: textOf(payload) } as const
+    const { access, synced } = document.status
+    if (access === 'read') throw new SynclineError('read_only')
+    const [channel] = [...this.#open].find(([, other]) => other === document) ?? []
+    const link = this.#link()
+    if (!synced || !link || channel === undefined) return false
+    link.send({ type: 'session', channel, message })
+    return true
   }
 
   /** The frame is read. */

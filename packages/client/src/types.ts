@@ -221,6 +221,17 @@ export interface DocumentHandle {
    */
   openSubdocument(which: string | Y.Doc, options?: SubdocumentOptions): DocumentHandle
   /**
+   * Says something in passing to everybody else who has the document open: a reaction, a nudge, "look here". It is kept
+   * nowhere, and whoever is not there, or does not keep up, misses it.
+   *
+   * @param payload JSON of at most 16 KiB
+   * @returns false where it cannot be said now, since the document is not in sync
+   * @throws SynclineError `malformed_signal`; `read_only` where this client may only read
+   */
+  signal(payload: unknown): boolean
+  /** Calls back with what others, or the application's backend, say in passing; the result stops it. */
+  on(event: 'signal', listener: (payload: unknown) => void): () => void
+  /**
    * Calls back when something was refused, or first content withdrawn: `doc` and `awareness` are others now. The old ones
    * show what they showed and are left to the application; nothing of them is synced any more. Bind editors anew.
    */

@@ -7,6 +7,7 @@ export const errorCodes = {
   malformed_update:
     'The update is not one that Yjs emits or can load. It was not kept. Update the client or report a bug.',
   malformed_awareness: 'The awareness message is not valid. Update the client or report a bug.',
+  malformed_signal: 'A signal is JSON of at most so many bytes as the relay takes. It was said to nobody.',
   update_too_large: 'The update is larger than the relay takes. Split the edit, or raise the limit on the relay.',
   document_too_large:
     'The document has reached the size the relay takes. Raise the limit on the relay, or start a new document.',

@@ -25,6 +25,8 @@ export interface Limits {
   readonly awarenessStateBytesMax: number
   /** nesting of one client's awareness state */
   readonly awarenessDepthMax: number
+  /** JSON of a signal, in bytes of UTF-8 */
+  readonly signalBytesMax: number
   /** delete ranges in one update: 200,000 cost half a second */
   readonly updateDeleteRangesMax: number
   /** recent records a room keeps one by one, for resuming clients and slow readers */
@@ -65,6 +67,7 @@ export const defaultLimits: Limits = Object.freeze({
   roomAwarenessClientsMax: 5_000, // some 300 bytes each, of which a newcomer is sent all
   awarenessStateBytesMax: 4 * KiB,
   awarenessDepthMax: 32,
+  signalBytesMax: 16 * KiB, // what is larger is content, and belongs into the document
   updateDeleteRangesMax: 100_000,
   tailRecordsMax: 1_024, // some 300 bytes of heap each
   tailBytesMax: 1 * MiB,

@@ -270,6 +270,8 @@ function decodeRequest(body: Uint8Array): SessionRequest {
         return { type: 'digest', point: readPoint(decoder), vectorHash: readUint32(decoder) }
       case messageTypes.awareness:
         return { type: 'awareness', update: readRest(decoder) }
+      case messageTypes.signal:
+        return { type: 'signal', payload: decoding.readVarString(decoder) }
       case messageTypes.close:
         return { type: 'close' }
       default:
@@ -307,6 +309,8 @@ function decodeReply(body: Uint8Array): SessionReply {
         return { type: 'digest' }
       case messageTypes.awareness:
         return { type: 'awareness', update: readRest(decoder) }
+      case messageTypes.signal:
+        return { type: 'signal', payload: decoding.readVarString(decoder) }
       case messageTypes.access: {
         const flags = readFlags(decoder, 3)
         const access = { type: 'access', access: flags & 1 ? 'write' : 'read' } as const

@@ -103,6 +103,10 @@ function encodeRequest(request: SessionRequest): Uint8Array {
       encoding.writeUint8(encoder, messageTypes.awareness)
       encoding.writeUint8Array(encoder, request.update)
       break
+    case 'signal':
+      encoding.writeUint8(encoder, messageTypes.signal)
+      encoding.writeVarString(encoder, request.payload)
+      break
     case 'close':
       encoding.writeUint8(encoder, messageTypes.close)
       break
@@ -150,6 +154,9 @@ function encodeReply(reply: SessionReply): Uint8Array {
       break
     case 'awareness':
       encoding.writeUint8Array(encoder, reply.update)
+      break
+    case 'signal':
+      encoding.writeVarString(encoder, reply.payload)
       break
     case 'access':
       encoding.writeUint8(encoder, (reply.access === 'write' ? 1 : 0) | (reply.withheld ? 2 : 0))

@@ -31,6 +31,8 @@ export type SessionRequest =
   | { readonly type: 'digest'; readonly point: LogPoint; readonly vectorHash: number }
   /** y-protocols awareness update bytes. */
   | { readonly type: 'awareness'; readonly update: Uint8Array }
+  /** Something said in passing to everybody else who has the document open: JSON, which is kept nowhere. */
+  | { readonly type: 'signal'; readonly payload: string }
   | { readonly type: 'close' }
 
 /** From the relay, about one document. */
@@ -67,6 +69,8 @@ export type SessionReply =
   | { readonly type: 'digest' }
   /** y-protocols awareness update bytes. */
   | { readonly type: 'awareness'; readonly update: Uint8Array }
+  /** Somebody, or the application's backend, says something in passing: JSON. */
+  | { readonly type: 'signal'; readonly payload: string }
   /**
    * The session may do something else from here on. Where it may write now, a `resync` follows: what it kept to itself
    * meanwhile is wanted. `withheld` as in `opened`.
@@ -76,6 +80,12 @@ export type SessionReply =
   | Ending<'refused'>
   /** The session has ended. */
   | Ending<'closed'>
+
+/** What a client says of the document itself. What is said in passing is no machine's business. */
+export type DocumentRequest = Exclude<SessionRequest, { type: 'signal' }>
+
+/** What a relay says of the document itself. */
+export type DocumentReply = Exclude<SessionReply, { type: 'signal' }>
 
 /** How a session ends: why, in words, and whether opening it again can help. */
 export interface Ending<Type extends string> {

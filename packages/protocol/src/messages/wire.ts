@@ -27,6 +27,7 @@ export const messageTypes = {
   closed: 27,
   access: 28,
   rejected: 29,
+  signal: 30,
   part: 32,
   lastPart: 33,
 } as const

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import type { SessionReply, SessionRequest } from '../messages/types.js'
+import type { DocumentReply, DocumentRequest } from '../messages/types.js'
 import type { CopyRow, CopyWrite, LocalCopy } from './copy.js'
 import { Peer } from './peer.js'
 import type { PeerInput } from './types.js'
@@ -22,7 +22,7 @@ function row(id: number, text: string, saved: boolean, changes = 1): CopyRow {
 /** A tab: its document, its Peer, and a store that answers when the test says so. */
 class Tab {
   readonly doc = new Y.Doc()
-  readonly sent: SessionRequest[] = []
+  readonly sent: DocumentRequest[] = []
   readonly writes: CopyWrite[] = []
   #nextId = 100
   readonly peer: Peer
@@ -63,7 +63,7 @@ class Tab {
     return ids
   }
 
-  reply(reply: SessionReply): void {
+  reply(reply: DocumentReply): void {
     this.step({ type: 'received', reply })
   }
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import type { SessionReply, SessionRequest } from '../messages/types.js'
+import type { DocumentReply, DocumentRequest } from '../messages/types.js'
 import { Peer } from './peer.js'
 import type { PeerEffect, PeerInput } from './types.js'
 
@@ -10,7 +10,7 @@ const vectorOf = (doc: Y.Doc) => Y.encodeStateVector(doc)
 /** One client's document and its Peer; what it sends is kept. */
 class Story {
   doc = new Y.Doc()
-  sent: SessionRequest[] = []
+  sent: DocumentRequest[] = []
   effects: PeerEffect[] = []
   peer = new Peer('story', {
     stateVector: () => vectorOf(this.doc),
@@ -32,7 +32,7 @@ class Story {
     }
   }
 
-  reply(reply: SessionReply): void {
+  reply(reply: DocumentReply): void {
     this.step({ type: 'received', reply })
   }
 

@@ -1,6 +1,6 @@
 import { type ErrorCode, errorCodes } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
-import type { Access, SessionReply } from '../messages/types.js'
+import type { Access, DocumentReply } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
 import { emptyStateVector, hashStateVector } from '../updates/index.js'
 import type { LocalCopy, RefusedRow, RowId } from './copy.js'
@@ -29,7 +29,7 @@ export class Peer implements PeerView {
   /** first content that nobody has seen yet: it waits for the relay, or for word that there is none */
   #seed: Uint8Array | null = null
   /** what the relay said while it was not known what becomes of first content */
-  #held: SessionReply[] = []
+  #held: DocumentReply[] = []
   /** what the relay had when this session began, where it told */
   #relayVector: Uint8Array | null = null
   /** the relay was told an epoch or a point, and waits for `exchange` where it does not confirm it */
@@ -233,7 +233,7 @@ export class Peer implements PeerView {
     this.#effects.push({ type: 'forgetAwareness' })
   }
 
-  #receive(reply: SessionReply): void {
+  #receive(reply: DocumentReply): void {
     // a session can be refused before it was opened: by whoever has no version in common with the relay
     if (this.#isAway && !(this.#state.at === 'loading' && reply.type === 'closed')) return
     if (this.#outbox.seed && (reply.type === 'update' || reply.type === 'synced')) {

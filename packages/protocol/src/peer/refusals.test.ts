@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { defaultLimits } from '../limits.js'
-import type { Access, SessionReply } from '../messages/types.js'
+import type { Access, DocumentReply } from '../messages/types.js'
 import { Room } from '../room/room.js'
 import type { RoomInput } from '../room/types.js'
 import { mergeUpdates, seedFrom } from '../updates/index.js'
@@ -70,7 +70,7 @@ class Tab {
   readonly peer: Peer
   copy: LocalCopy
   readonly #relay: Relay
-  readonly #inbox: { session: number; reply: SessionReply }[] = []
+  readonly #inbox: { session: number; reply: DocumentReply }[] = []
   #busy = false
   #nextRow: RowId
 
@@ -101,7 +101,7 @@ class Tab {
     }
   }
 
-  heard(session: number, reply: SessionReply): void {
+  heard(session: number, reply: DocumentReply): void {
     this.#inbox.push({ session, reply })
     if (!this.#busy) this.step({ type: 'flushed' })
   }

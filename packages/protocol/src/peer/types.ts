@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
-import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
+import type { Access, DocumentReply, DocumentRequest } from '../messages/types.js'
 import type { CopyWrite, LocalCopy, RefusedRow, RowId } from './copy.js'
 
 /** The document that a Peer keeps in sync: a Y.Doc behind three functions. */
@@ -14,7 +14,7 @@ export interface Replica {
 }
 
 /** What a relay says on a session, of one type. */
-export type Reply<Type extends SessionReply['type']> = Extract<SessionReply, { type: Type }>
+export type Reply<Type extends DocumentReply['type']> = Extract<DocumentReply, { type: Type }>
 
 /** Where a Peer stands with the relay: one state, never two booleans. */
 export type PeerState =
@@ -61,7 +61,7 @@ export type PeerInput =
   | { readonly type: 'connected' }
   /** the connection is gone */
   | { readonly type: 'disconnected' }
-  | { readonly type: 'received'; readonly reply: SessionReply }
+  | { readonly type: 'received'; readonly reply: DocumentReply }
   /** the relay takes no update that is larger; the last word counts */
   | { readonly type: 'limited'; readonly updateBytesMax: number }
   /** what the document begins with, where it is empty everywhere: made by `seedFrom` */
@@ -87,7 +87,7 @@ export type PeerInput =
 
 /** What a Peer wants done. */
 export type PeerEffect =
-  | { readonly type: 'send'; readonly request: SessionRequest }
+  | { readonly type: 'send'; readonly request: DocumentRequest }
   /** to the local copy; there is no other one before the answer: `written` or `writeFailed` */
   | { readonly type: 'write'; readonly write: CopyWrite }
   /** read the local copy again; there is no `write` before the answer: `loaded` */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { defaultLimits } from '../limits.js'
-import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
+import type { Access, DocumentReply, DocumentRequest } from '../messages/types.js'
 import { emptyStateVector } from '../updates/index.js'
 import { Room } from './room.js'
 import type { RoomEffect, RoomInput } from './types.js'
@@ -20,7 +20,7 @@ function start() {
       profile: { author: '', access, echo },
       request: { type: 'open', name: 'notes', resume: null, stateVector: emptyStateVector },
     })
-  const ask = (session: number, request: Exclude<SessionRequest, { type: 'open' }>) =>
+  const ask = (session: number, request: Exclude<DocumentRequest, { type: 'open' }>) =>
     step({ type: 'received', session, now, request })
   const send = (session: number, seq: number, update: Uint8Array, answer = true) =>
     ask(session, { type: 'update', seq, answer, update })
@@ -30,7 +30,7 @@ function start() {
   }
   const grant = (session: number, access: Access) => step({ type: 'granted', session, access })
   /** what a session was told since it was asked last */
-  const told = (session: number): SessionReply[] =>
+  const told = (session: number): DocumentReply[] =>
     effects
       .splice(0)
       .flatMap((effect) => (effect.type === 'send' && effect.to.includes(session) ? [effect.message] : []))

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { decodeAwareness, encodeAwareness } from '../awareness/codec.js'
 import { defaultLimits } from '../limits.js'
 import { type LogRecord, unknownPoint } from '../log/port.js'
-import type { SessionReply, SessionRequest } from '../messages/types.js'
+import type { DocumentReply, DocumentRequest } from '../messages/types.js'
 import { emptyStateVector, hashStateVector } from '../updates/index.js'
 import { Room } from './room.js'
 import type { RoomEffect, RoomInput, SessionProfile } from './types.js'
@@ -28,7 +28,7 @@ class Story {
 
   join(
     session: number,
-    open: Partial<Extract<SessionRequest, { type: 'open' }>> = {},
+    open: Partial<Extract<DocumentRequest, { type: 'open' }>> = {},
     profile: Partial<SessionProfile> = {},
   ) {
     this.#seq.set(session, 0)
@@ -40,7 +40,7 @@ class Story {
     })
   }
 
-  say(session: number, request: Exclude<SessionRequest, { type: 'open' }>): void {
+  say(session: number, request: Exclude<DocumentRequest, { type: 'open' }>): void {
     this.step({ type: 'received', session, request, now: this.now })
   }
 
@@ -67,7 +67,7 @@ class Story {
   }
 
   /** what a session was told since the last call, and forgets it */
-  heard(session: number): SessionReply[] {
+  heard(session: number): DocumentReply[] {
     const replies = this.effects.flatMap((effect) =>
       effect.type === 'send' && effect.to.includes(session) ? [effect.message] : [],
     )
@@ -387,7 +387,7 @@ describe('a gap', () => {
     story.update(1, ann.type('c'))
     story.commit()
     expect(story.types(1)).toEqual([])
-    const vector = (resync as Extract<SessionReply, { type: 'resync' }>).stateVector
+    const vector = (resync as Extract<DocumentReply, { type: 'resync' }>).stateVector
     story.update(1, Y.encodeStateAsUpdate(ann.doc, vector), true)
     story.commit()
     expect(story.heard(1)).toMatchObject([{ type: 'ack', seq: 4 }])

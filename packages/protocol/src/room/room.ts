@@ -4,7 +4,7 @@ import { type ErrorCode, errorCodes, SynclineError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import type { LogRecord } from '../log/port.js'
 import { chainAfter } from '../log/record.js'
-import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
+import type { Access, DocumentReply, DocumentRequest } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
 import {
   type Admission,
@@ -21,10 +21,10 @@ import { AwarenessOutbox } from './awarenessOutbox.js'
 import { Content } from './content.js'
 import { CommitQueue } from './queue.js'
 import { Session } from './session.js'
-import type { RoomEffect, RoomInput, SessionId, SessionProfile } from './types.js'
+import type { RoomEffect, RoomInput, RoomRequest, SessionId, SessionProfile } from './types.js'
 import { fanOutMs, Window } from './window.js'
 
-type Request<Type extends SessionRequest['type']> = Extract<SessionRequest, { type: Type }>
+type Request<Type extends DocumentRequest['type']> = Extract<DocumentRequest, { type: Type }>
 
 /**
  * The relay's live side of one document: takes what happens, returns what to do. It holds no Y.Doc: updates are
@@ -210,7 +210,7 @@ export class Room {
     this.#send(session, { type: 'resync', seq: session.seq, stateVector: this.#coverage.encodeStateVector() })
   }
 
-  #receive(session: Session, request: Exclude<SessionRequest, { type: 'open' }>, now: number): void {
+  #receive(session: Session, request: RoomRequest, now: number): void {
     switch (request.type) {
       case 'update':
         return this.#update(session, request, now)
@@ -436,7 +436,7 @@ export class Room {
       if (session.congested) session.missAwareness(flushed.entries)
       else to.push(session.id)
     }
-    const message: SessionReply = { type: 'awareness', update: encodeAwareness(flushed.entries) }
+    const message: DocumentReply = { type: 'awareness', update: encodeAwareness(flushed.entries) }
     if (to.length > 0) this.#effects.push({ type: 'send', to, message })
   }
 
@@ -469,7 +469,7 @@ export class Room {
     this.#effects.push({ type: 'note', event, session: session.id })
   }
 
-  #send(session: Session, message: SessionReply): void {
+  #send(session: Session, message: DocumentReply): void {
     this.#effects.push({ type: 'send', to: [session.id], message })
   }
 }

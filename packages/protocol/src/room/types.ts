@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.js'
 import type { Append, StoredDocument } from '../log/port.js'
-import type { Access, SessionReply, SessionRequest } from '../messages/types.js'
+import type { Access, DocumentReply, DocumentRequest } from '../messages/types.js'
 
 /** A session's number within its relay; the shell picks it. */
 export type SessionId = number
@@ -14,6 +14,9 @@ export interface SessionProfile {
   readonly echo: boolean
 }
 
+/** What a session asks of a Room once it is open. */
+export type RoomRequest = Exclude<DocumentRequest, { type: 'open' }>
+
 /** What happens to a Room. */
 export type RoomInput =
   /** the log was read; the first input of every room. `epoch` is for a document that is not stored yet */
@@ -23,12 +26,12 @@ export type RoomInput =
       readonly type: 'joined'
       readonly session: SessionId
       readonly profile: SessionProfile
-      readonly request: Extract<SessionRequest, { type: 'open' }>
+      readonly request: Extract<DocumentRequest, { type: 'open' }>
     }
   | {
       readonly type: 'received'
       readonly session: SessionId
-      readonly request: Exclude<SessionRequest, { type: 'open' }>
+      readonly request: RoomRequest
       readonly now: number
     }
   /** what the session may do was decided anew */
@@ -58,7 +61,7 @@ export type RoomInput =
 /** What a Room wants done. */
 export type RoomEffect =
   /** send one message to sessions; encoded once */
-  | { readonly type: 'send'; readonly to: readonly SessionId[]; readonly message: SessionReply }
+  | { readonly type: 'send'; readonly to: readonly SessionId[]; readonly message: DocumentReply }
   /** there is something to commit: call back with `committing` as soon as the committer is free */
   | { readonly type: 'dirty' }
   /** make this durable, then call back with `committed`; where that is in doubt, the room is of no use any more */

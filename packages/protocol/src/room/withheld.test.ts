@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { defaultLimits } from '../limits.js'
-import type { SessionReply } from '../messages/types.js'
+import type { DocumentReply } from '../messages/types.js'
 import { emptyStateVector } from '../updates/index.js'
 import { Room } from './room.js'
 import type { RoomEffect, RoomInput } from './types.js'
@@ -28,7 +28,7 @@ function start(deletedEpochs: readonly string[] = []) {
     })
   const send = (session: number, seq: number, update: Uint8Array) =>
     step({ type: 'received', session, now, request: { type: 'update', seq, answer: true, update } })
-  const heard = (session: number): SessionReply[] =>
+  const heard = (session: number): DocumentReply[] =>
     effects.flatMap((effect) => (effect.type === 'send' && effect.to.includes(session) ? [effect.message] : []))
   return { room, step, join, send, heard }
 }

@@ -18,6 +18,7 @@ const statuses: { readonly [code in ErrorCode]?: ContentfulStatusCode } = {
   invalid_option: 400,
   invalid_pointer: 400,
   malformed_json: 400,
+  malformed_signal: 400,
   malformed_update: 400,
   malformed_awareness: 400,
   unauthorized: 401,

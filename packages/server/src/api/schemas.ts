@@ -12,7 +12,7 @@ const epoch = z
 const time = z.int().nonnegative()
 const pointer = z.string().max(4_096)
 // what was parsed is JSON: walking through all of it again would tell nothing
-const json = z.custom<Json>((value) => value !== undefined, 'expected a value').describe('Any JSON')
+export const json = z.custom<Json>((value) => value !== undefined, 'expected a value').describe('Any JSON')
 
 /** Any JSON. */
 export const jsonSchema = json
@@ -87,6 +87,8 @@ export const presencePutSchema = z.object({ client: z.int(), expiresAt: z.int() 
 export const awarenessSchema = z
   .object({ clients: z.array(z.object({ client: z.int(), state: json })) })
   .meta({ id: 'Awareness' })
+
+export const signalledSchema = z.object({ sessions: z.int() }).meta({ id: 'Signalled' })
 
 export const sessionsSchema = z
   .object({

@@ -1,4 +1,4 @@
-import type { Access, SessionRequest } from '@syncline/protocol'
+import type { Access, RoomRequest, SessionRequest } from '@syncline/protocol'
 import { assertDocumentName, SynclineError } from '@syncline/protocol'
 import type { Credentials } from '../auth/authorize.js'
 import { type Admitted, type FullGrant, isOver } from '../auth/gate.js'
@@ -66,6 +66,8 @@ export class ClientSession implements Session, Admitted {
   #asked = 0
   /** the last time, nobody could tell */
   #isUncertain = false
+  /** its socket does not keep up */
+  #isCongested = false
   /** opening it compares the document with what the client has */
   #isCompared = false
   #cancelTimer = () => {}
@@ -174,11 +176,23 @@ export class ClientSession implements Session, Admitted {
     if (this.#state.at !== 'open') return this.fail(new SynclineError('protocol_violation', 'It is not opened yet'))
     if (isOver(this.#state.grant, this.#context.clock.now())) return this.#expire()
     this.#charge(request)
+    if (request.type === 'signal') return this.#signal(request.payload, this.#state)
     if (request.type === 'exchange') return this.#takeExchange(request)
     this.#hand(request, this.#state.room)
   }
 
-  #hand(request: Exclude<SessionRequest, Open>, room: LiveRoom): void {
+  /** Only who may write is heard by the others; who may not is passed over, since that may have changed on the way. */
+  #signal(payload: string, { grant, room }: { readonly grant: FullGrant; readonly room: LiveRoom }): void {
+    this.#wire.holdFor(this.#context.limiter.take('signals', 1, this.#accounts))
+    if (grant.access !== 'write') return
+    try {
+      room.signal(payload, this)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #hand(request: RoomRequest, room: LiveRoom): void {
     room.receive(this, request)
     if (request.type === 'update' && this.#context.backlog.isFull) this.#wire.hold()
   }
@@ -256,11 +270,14 @@ export class ClientSession implements Session, Admitted {
   }
 
   setCongested(isCongested: boolean): void {
+    this.#isCongested = isCongested
     if (this.#state.at === 'open') this.#state.room.setCongested(this, isCongested)
   }
 
   deliver(reply: SharedReply): void {
     if (this.#state.at !== 'opening' && this.#state.at !== 'open') return
+    // it is of the moment, and whoever does not keep up has missed it
+    if (reply.reply.type === 'signal' && (this.#isCongested || this.#state.at === 'opening')) return
     const { grant, room } = this.#state
     // no timer is as punctual as what the room says; ending it would step the room, which is in the middle of a step
     if (isOver(grant, this.#context.clock.now())) return queueMicrotask(() => this.#expire())
@@ -331,5 +348,6 @@ export class ClientSession implements Session, Admitted {
 
 function bytesOf(request: SessionRequest): number {
   if (request.type === 'update' || request.type === 'awareness') return request.update.length
+  if (request.type === 'signal') return request.payload.length
   return request.type === 'exchange' ? request.stateVector.length : 0
 }

@@ -230,6 +230,8 @@ export class HocuspocusDocument {
       case 'update':
       case 'awareness':
         return [this.#encode({ type: reply.type, update: reply.update })]
+      case 'signal':
+        return [this.#encode({ type: 'stateless', payload: reply.payload })]
       case 'ack':
       case 'digest':
       case 'rejected':

@@ -162,6 +162,7 @@ function translated(reply: SessionReply): YMessage | null {
       return { type: reply.type, update: reply.update }
     case 'ack':
     case 'access':
+    case 'signal': // its clients know no such thing
     case 'digest':
     case 'rejected':
     case 'refused':

@@ -175,6 +175,9 @@ export class LiveDocument implements Session {
         return this.#tellSoon()
       case 'awareness':
         return this.awareness.receive(reply.update)
+      case 'signal':
+        for (const observer of this.#observers) observer.signalled?.(reply.payload)
+        return
       case 'ack':
       case 'resync':
       case 'rejected':

@@ -19,6 +19,8 @@ export interface Author {
 export interface Observer {
   /** it has changed, up to there; several commits may be told as one */
   changed(point: DocumentPoint): void
+  /** somebody said something in passing: JSON */
+  signalled?(payload: string): void
   /** it is observed no more: it was deleted, its storage failed, the relay stops */
   ended(error: SynclineError): void
 }

@@ -56,6 +56,7 @@ export class Writer implements Session {
       case 'synced':
       case 'update':
       case 'awareness':
+      case 'signal':
       case 'digest':
       case 'access':
         return // the document itself is told, too

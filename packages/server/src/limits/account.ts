@@ -1,7 +1,7 @@
 import type { RelayLimits } from './limits.js'
 
 /** What is rationed. */
-export type Measure = 'connections' | 'opens' | 'messages' | 'bytes' | 'exchangeBytes'
+export type Measure = 'connections' | 'opens' | 'messages' | 'bytes' | 'exchangeBytes' | 'signals'
 
 /** What is there at once, and what is added to it in a second. */
 export interface Rate {
@@ -125,5 +125,8 @@ export function subjectRates(limits: RelayLimits): Rates {
 
 /** The rates of a session. */
 export function sessionRates(limits: RelayLimits): Rates {
-  return { exchangeBytes: { burst: limits.sessionExchangeBytesBurst, perSecond: limits.sessionExchangeBytesPerSecond } }
+  return {
+    exchangeBytes: { burst: limits.sessionExchangeBytesBurst, perSecond: limits.sessionExchangeBytesPerSecond },
+    signals: { burst: limits.sessionSignalsBurst, perSecond: limits.sessionSignalsPerSecond },
+  }
 }

@@ -38,6 +38,12 @@ export interface RelayLimits extends Limits {
   /** the same for one session */
   readonly sessionExchangeBytesBurst: number
   readonly sessionExchangeBytesPerSecond: number
+  /** signals that a session says */
+  readonly sessionSignalsBurst: number
+  readonly sessionSignalsPerSecond: number
+  /** signals of a document, each as often as it has sessions: what telling them costs */
+  readonly documentSignalsBurst: number
+  readonly documentSignalsPerSecond: number
 }
 
 /** The defaults of {@link RelayLimits}: an address may be an office of hundreds, each with many tabs. */
@@ -65,6 +71,10 @@ export const defaultRelayLimits: RelayLimits = Object.freeze({
   subjectExchangeBytesPerSecond: 32 * MiB,
   sessionExchangeBytesBurst: 128 * MiB,
   sessionExchangeBytesPerSecond: 8 * MiB, // a document of a megabyte eight times a second
+  sessionSignalsBurst: 100,
+  sessionSignalsPerSecond: 20,
+  documentSignalsBurst: 50_000, // to 5,000 people ten times, and then twice a second
+  documentSignalsPerSecond: 10_000,
 })
 
 /**

@@ -4,6 +4,7 @@ import type {
   ErrorCode,
   RoomEffect,
   RoomInput,
+  RoomRequest,
   SessionId,
   SessionProfile,
   SessionReply,
@@ -19,6 +20,7 @@ import type { CommitSource } from '../log/committer.js'
 import { asError } from '../logger.js'
 import type { RoomsContext } from './rooms.js'
 import { ending, type Session, SharedReply } from './session.js'
+import { Signals } from './signals.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
 
@@ -46,6 +48,7 @@ export class LiveRoom implements CommitSource {
   #clients = 0
   /** what was told of their presence */
   #isOpen = false
+  readonly #signals: Signals
   #state: LiveRoomState = { at: 'loading', waiting: [] }
   #weight: Weight = { basePosition: 0, baseBytes: 0, records: 0, bytes: 0 }
   #committing = false
@@ -71,6 +74,7 @@ export class LiveRoom implements CommitSource {
     this.#context = context
     this.#forget = forget
     this.#room = new Room(name, context.limits)
+    this.#signals = new Signals(context.limits, context.clock)
     void this.#load()
   }
 
@@ -118,7 +122,7 @@ export class LiveRoom implements CommitSource {
   }
 
   /** Hands over what a session sent. */
-  receive(session: Session, request: Exclude<SessionRequest, Open>): void {
+  receive(session: Session, request: RoomRequest): void {
     if (!this.#sessions.has(session.id)) return
     const now = this.#now()
     if (request.type === 'update') {
@@ -131,6 +135,25 @@ export class LiveRoom implements CommitSource {
     this.#input({ type: 'received', session: session.id, request, now }, session)
     // what brings nothing new, as most answers to a first exchange, is sent to nobody
     if (this.#room.queuedBytes > queuedBytes) this.#context.fanOut.ask(now, this.#sessions.size)
+  }
+
+  /**
+   * Says something in passing to everybody who has it open, but for who says it. Where a document says too much, what a
+   * session says is dropped.
+   *
+   * @param from null: nobody of them
+   * @returns to how many clients
+   * @throws SynclineError `malformed_signal`; `rate_limited` where it is nobody's
+   */
+  signal(payload: string, from: Session | null): number {
+    const signal = this.#signals.admit(payload, this.#sessions.size, from === null)
+    if (signal === null || this.#state.at !== 'live') return 0
+    this.#context.fanOut.ask(this.#now(), this.#sessions.size)
+    this.#send(
+      [...this.#sessions.keys()].filter((id) => id !== from?.id),
+      signal,
+    )
+    return this.clients.filter((client) => client !== from).length
   }
 
   /** What the session may do was decided anew. */

@@ -7,6 +7,8 @@ import type { Admission } from '../access.js'
 const heartbeatMs = 15_000
 // a reader that took nothing for so long is gone, or as good as gone
 const stuckMs = 60_000
+// what is said in passing waits for a reader in so many events; the oldest are of the least interest
+const signalsMax = 64
 
 /** An event of a stream: its name, what it says, and the version that a reader has after it. */
 export interface ServerEvent {
@@ -52,10 +54,15 @@ export function eventStream(
   let cancelStuck = () => {}
   let ending: SynclineError | null = null
   let isOver = false
+  const signals: string[] = []
   const stops = [
     source.listen(() => wake()),
     document.observe({
       changed: () => {},
+      signalled: (payload) => {
+        if (signals.push(payload) > signalsMax) signals.shift()
+        wake()
+      },
       ended: (error) => {
         ending = error
         wake()
@@ -92,7 +99,6 @@ export function eventStream(
       async pull(controller) {
         cancelStuck()
         const send = (text: string) => {
-          sentAt = clock.now()
           controller.enqueue(encoder.encode(text))
           cancelStuck = clock.after(stuckMs, () => {
             controller.error(new Error('The reader takes nothing'))
@@ -106,11 +112,13 @@ export function eventStream(
             controller.close()
             return stop()
           }
+          if (signals.length > 0) return send(`event: signal\ndata: ${signals.shift()}\n\n`)
           const now = clock.now()
           const waitMs = sentAt + intervalMs - now
           const news = waitMs > 0 ? null : source.since(known)
           if (news) {
             known = news.point
+            sentAt = now
             return send(textOf(news))
           }
           if (now >= heartbeatAt) return send(': still here\n\n')

@@ -88,7 +88,7 @@ export const liveRoutes: readonly Route[] = [
     description:
       'mode=position: `changed` tells the version. mode=patch: `value` tells all of a part, `patch` how it has changed ' +
       'since the last event, as a JSON Patch; a part that is not there is null. Several changes are told as one, and no ' +
-      'more often than `interval`. `end` tells that the document is gone. The id of an event is its version: whoever ' +
+      'more often than `interval`. `signal` is what somebody says in passing. `end` tells that the document is gone. The id of an event is its version: whoever ' +
       'comes back with it as `Last-Event-ID` is told what is new since then.',
     query: eventsQuery,
     headers: ['Last-Event-ID'],

@@ -1,9 +1,17 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
 import { admitted, asOperator } from '../access.js'
-import { assertContentType, bytesOf, documentNameOf, parseJson, queryOf } from '../request.js'
+import { assertContentType, bytesOf, documentNameOf, jsonOf, parseJson, queryOf } from '../request.js'
 import type { Route } from '../route.js'
-import { awarenessSchema, noQuery, presencePutSchema, presenceSchema, sessionsSchema } from '../schemas.js'
+import {
+  awarenessSchema,
+  json,
+  noQuery,
+  presencePutSchema,
+  presenceSchema,
+  sessionsSchema,
+  signalledSchema,
+} from '../schemas.js'
 import type { ApiServices } from '../services.js'
 import { existing } from './reading.js'
 import { jsonBytesMax } from './writing.js'
@@ -47,6 +55,19 @@ function removeAwareness(services: ApiServices, context: Context): Promise<Respo
     queryOf(context, noQuery)
     if (!services.presences.remove(name, keyOf(context))) throw new SynclineError('no_value', 'There is no such entry')
     return context.body(null, 204)
+  })
+}
+
+function postSignal(services: ApiServices, context: Context): Promise<Response> {
+  const name = documentNameOf(services, context)
+  return admitted(services, context, name, 'write', async (admission) => {
+    queryOf(context, noQuery)
+    assertContentType(context, 'application/json')
+    const payload = JSON.stringify(jsonOf(await bytesOf(context, services.context.limits.signalBytesMax)))
+    await existing(services, name)
+    admission.assertHolds()
+    context.header('Cache-Control', 'no-store')
+    return context.json({ sessions: services.context.rooms.open(name).signal(payload, null) })
   })
 }
 
@@ -116,6 +137,29 @@ export const peopleRoutes: readonly Route[] = [
     answers: { 204: { description: 'Everybody is told' } },
     problems: ['no_value', 'read_only', 'invalid_name'],
     handle: removeAwareness,
+  },
+  {
+    method: 'post',
+    path: '/documents/{document}/signal',
+    id: 'postSignal',
+    tag: 'Awareness',
+    summary: 'Says something in passing to everybody who has the document open',
+    description:
+      'Clients of `@syncline/client` get it as `signal`, Hocuspocus providers as a stateless message, readers of the ' +
+      'event stream as the event `signal`. It is kept nowhere: whoever is not there, or does not keep up, misses it.',
+    query: noQuery,
+    body: { isRequired: true, content: { 'application/json': json } },
+    answers: { 200: { description: 'To how many sessions', content: { 'application/json': signalledSchema } } },
+    problems: [
+      'no_document',
+      'read_only',
+      'malformed_json',
+      'body_too_large',
+      'rate_limited',
+      'invalid_name',
+      'unsupported_media_type',
+    ],
+    handle: postSignal,
   },
   {
     method: 'get',
