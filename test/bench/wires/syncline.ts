@@ -84,6 +84,7 @@ class SynclineCodec implements Codec {
         return to.failed(JSON.stringify(reply))
       case 'access':
       case 'digest':
+      case 'signal':
         return
     }
   }

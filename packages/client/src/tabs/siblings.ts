@@ -83,7 +83,7 @@ export class Siblings {
   #isJoined = false
   #hasAsked = false
   /** what was here when the others were asked, and whether there was more to tell since and nobody to hear it */
-  #asked = new Uint8Array(1)
+  #asked: Uint8Array = new Uint8Array(1)
   #hasMissed = false
   #isOver = false
   /** edits of this tab that are not told yet */
