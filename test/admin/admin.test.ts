@@ -34,11 +34,11 @@ async function come(relay: RelayProcess, sub: string, name: string): Promise<Doc
   return handle
 }
 
-/** Browsers complain of each request that is refused; here these are part of the story. */
+/** Browsers complain of each request that is refused, or asks for what was deleted; here these are part of the story. */
 async function visitOperator(browser: Browser, options: BrowserContextOptions): Promise<Visitor> {
   const visitor = await visit(browser, 'operator', options)
   onTestFinished(() => {
-    const others = visitor.complaints.filter((each) => !/status of 40[13] .*\/api\/v1\//.test(each))
+    const others = visitor.complaints.filter((each) => !/status of 4(0[134]|10) .*\/api\/v1\//.test(each))
     visitor.complaints.splice(0, Infinity, ...others)
   })
   return visitor

@@ -5,7 +5,7 @@ import type { Hono } from 'hono'
 import type { WebSocketServer } from 'ws'
 import { Broadcast } from './admin/broadcast.js'
 import { Latencies } from './admin/latencies.js'
-import { Overseer } from './admin/overview.js'
+import { type Overview, Overseer } from './admin/overview.js'
 import { settingsOf } from './admin/settings.js'
 import { createApi } from './api/api.js'
 import { type ApiOptions, apiServices } from './api/services.js'
@@ -208,6 +208,11 @@ export class Relay {
     return this.#rooms.isReadOnly
   }
 
+  /** What an operator sees of it at this moment. */
+  overview(): Promise<Overview> {
+    return this.#overseer.look()
+  }
+
   /** What the relay is doing, and what it has counted. */
   stats(): RelayStats {
     const { size: rooms, sessions, gatherMs, tailBytes } = this.#rooms
@@ -297,7 +302,7 @@ export class Relay {
       create: (document) => this.create(document),
       webhooks: { status: () => this.webhookStatus(), replay: (pattern) => this.replayWebhooks(pattern) },
       compact: (document) => this.compact(document),
-      look: () => this.#overseer.look(),
+      look: () => this.overview(),
     })
     this.#closeLast.push(close)
     return createApi(services)

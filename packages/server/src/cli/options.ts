@@ -18,12 +18,14 @@ import { addConfig } from './config/command.js'
 import { addDoc } from './doc/command.js'
 import { addMovingIn } from './import.js'
 import { amountOf, limitSettings, limitsShape } from './limits.js'
+import { addLoad } from './load/command.js'
 import { addLogName } from './logs/command.js'
 import { type LogSettings, logFormats } from './logs/logger.js'
 import { addRevoke } from './revoke.js'
 import { collectList, flagOf, inGroup, setting, switchValue } from './setting.js'
 import { addStatus } from './status.js'
 import { addToken } from './token.js'
+import { addTop } from './top/command.js'
 import { addWebhook } from './webhook.js'
 
 /** What `syncline serve` was asked for. */
@@ -145,6 +147,8 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
   program.commandsGroup('Access:')
   addToken(program)
   addRevoke(program)
+  addTop(program)
+  addLoad(program)
   return program
 }
 

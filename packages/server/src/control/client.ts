@@ -7,7 +7,7 @@ const answerBytesMax = 16 * 1024 * 1024
 
 /** What can be asked of a running relay, and what it is told. */
 export type ControlRequest =
-  | { readonly path: '/status' }
+  | { readonly path: '/status' | '/overview' }
   | {
       readonly path: '/documents/delete' | '/documents/create' | '/documents/compact'
       readonly body: { readonly name: string }

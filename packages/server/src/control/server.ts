@@ -18,7 +18,7 @@ const bodyBytesMax = 64 * 1024
 export interface ControlOptions {
   readonly relay: Pick<
     Relay,
-    'ready' | 'stats' | 'remove' | 'create' | 'compact' | 'revoke' | 'webhookStatus' | 'replayWebhooks'
+    'ready' | 'stats' | 'overview' | 'remove' | 'create' | 'compact' | 'revoke' | 'webhookStatus' | 'replayWebhooks'
   >
   /** writes a backup of the log that is open now */
   readonly backUp: (directory: string, time: number) => Promise<BackupManifest>
@@ -44,6 +44,7 @@ export function createControl({ relay, backUp, clock, logger }: ControlOptions):
     }),
   )
   app.get('/status', (context) => context.json({ version, pid: process.pid, ready: relay.ready, ...relay.stats() }))
+  app.get('/overview', async (context) => context.json(await relay.overview()))
   const onDocument = (path: string, run: (name: string) => Promise<object>) => {
     app.post(path, async (context) => {
       const { name } = await bodyOf(context, named)
