@@ -2,7 +2,9 @@ import type { Limits } from '../limits.js'
 import type { Head, LogRecord, StoredDocument } from '../log/port.js'
 import { differenceFrom, mergeUpdates } from '../updates/index.js'
 
-interface TailRecord extends Head {
+interface TailRecord {
+  /** the point after it: one object for all who have come so far */
+  readonly head: Head
   readonly update: Uint8Array
 }
 
@@ -31,7 +33,7 @@ export class Content {
   }
 
   get head(): Head {
-    return this.#tail.at(-1) ?? this.#tailStart
+    return this.#tail.at(-1)?.head ?? this.#tailStart
   }
 
   /** Bytes of the document as it would be sent to a newcomer; an upper bound, since merging shares headers. */
@@ -41,7 +43,7 @@ export class Content {
 
   /** Adds the record after the head; `update` is its runs merged. */
   append(record: LogRecord, update: Uint8Array): void {
-    this.#tail.push({ position: record.position, chain: record.chain, update })
+    this.#tail.push({ head: { position: record.position, chain: record.chain }, update })
     this.#tailBytes += update.length
     if (record.position <= this.#basePosition) return // it is in the base, and was kept for resuming
     this.#unfoldedBytes += update.length
@@ -54,7 +56,7 @@ export class Content {
   confirms(point: Head): boolean {
     const index = point.position - this.#tailStart.position
     if (index < 0 || index > this.#tail.length) return false
-    return (index === 0 ? this.#tailStart : this.#tail[index - 1]!).chain === point.chain
+    return (index === 0 ? this.#tailStart : this.#tail[index - 1]!.head).chain === point.chain
   }
 
   /** Everything after a position, as one update; null where that is nothing. Older positions than the tail's get all. */
@@ -104,8 +106,7 @@ export class Content {
       this.#tailBytes -= this.#tail[drop++]!.update.length
     }
     if (drop === 0) return
-    const last = this.#tail[drop - 1]!
-    this.#tailStart = { position: last.position, chain: last.chain }
+    this.#tailStart = this.#tail[drop - 1]!.head
     this.#tail = this.#tail.slice(drop)
   }
 }

@@ -21,7 +21,7 @@ interface Batch {
  * meanwhile.
  */
 export class CommitQueue {
-  #gathering: Batch = newBatch()
+  #gathering: Batch | null = null
   #committing: Batch | null = null
   /** the record that is being committed */
   record: LogRecord | null = null
@@ -29,12 +29,12 @@ export class CommitQueue {
   #runs = 0
 
   get empty(): boolean {
-    return this.#committing === null && this.#gathering.runs.length === 0
+    return this.#committing === null && this.#gathering === null
   }
 
   /** Something gathers and no commit of this room runs: ask the committer. */
   get wantsCommit(): boolean {
-    return this.#committing === null && this.#gathering.runs.length > 0
+    return this.#committing === null && this.#gathering !== null
   }
 
   /** Bytes that wait or are being committed. */
@@ -48,22 +48,23 @@ export class CommitQueue {
   }
 
   add(run: QueuedRun): void {
+    this.#gathering ??= { runs: [], acknowledge: new Map() }
     this.#gathering.runs.push(run)
     this.#bytes += run.update.length
     this.#runs++
   }
 
-  /** Acknowledges the session's last update with the last thing that is queued now. */
+  /** Acknowledges the session's last update with the last thing that is queued now; there is something. */
   acknowledgeWithLast(session: Session): void {
-    const batch = this.#gathering.runs.length > 0 || !this.#committing ? this.#gathering : this.#committing
-    batch.acknowledge.set(session, session.seq)
+    const batch = this.#gathering ?? this.#committing
+    batch?.acknowledge.set(session, session.seq)
   }
 
   /** Starts a commit: the runs, joined by author, or null where there is nothing or a commit is running. */
   begin(): Run[] | null {
-    if (!this.wantsCommit) return null
+    if (this.#committing !== null || this.#gathering === null) return null
     this.#committing = this.#gathering
-    this.#gathering = newBatch()
+    this.#gathering = null
     return joinByAuthor(this.#committing.runs)
   }
 
@@ -77,10 +78,6 @@ export class CommitQueue {
     this.#runs -= batch.runs.length
     return { record, authors: new Set(batch.runs.map((run) => run.session)), acknowledged: batch.acknowledge }
   }
-}
-
-function newBatch(): Batch {
-  return { runs: [], acknowledge: new Map() }
 }
 
 // a record is taken whole or not at all, so the order of its runs tells nothing

@@ -39,8 +39,8 @@ export class Room {
   readonly #sessions = new Map<SessionId, Session>()
   readonly #coverage = new Coverage()
   readonly #queue = new CommitQueue()
-  readonly #awareness: AwarenessTable
-  readonly #awarenessOutbox: AwarenessOutbox
+  /** who is where; null until somebody says so, as in most rooms nobody ever does */
+  #presence: { readonly table: AwarenessTable; readonly outbox: AwarenessOutbox } | null = null
   /** closed while updates gather for one broadcast: they are committed when it opens */
   readonly #window: Window
   /** see the input `paced` */
@@ -49,10 +49,8 @@ export class Room {
   #wakeAt = Number.NEGATIVE_INFINITY
   /** there is no room for edits */
   #isReadOnly = false
-  /** sessions that would write, and were opened for reading meanwhile */
-  readonly #withheld = new Set<SessionId>()
   #epoch = ''
-  #deletedEpochs: ReadonlySet<string> = new Set()
+  #deletedEpochs: readonly string[] = none
   #content: Content
   /** the coverage may have what is not queued */
   #isTorn = false
@@ -62,8 +60,6 @@ export class Room {
     this.name = name
     this.#limits = limits
     this.#content = new Content(null, limits)
-    this.#awareness = new AwarenessTable(limits)
-    this.#awarenessOutbox = new AwarenessOutbox(limits)
     this.#window = new Window(limits.fanOutGatherMsMax)
   }
 
@@ -146,7 +142,7 @@ export class Room {
 
   #load({ stored, epoch }: Extract<RoomInput, { type: 'loaded' }>): void {
     this.#epoch = stored?.epoch ?? epoch
-    this.#deletedEpochs = new Set(stored?.deletedEpochs)
+    this.#deletedEpochs = stored?.deletedEpochs ?? none
     this.#content = new Content(stored, this.#limits)
     if (stored?.base) this.#coverage.add(stored.base)
     for (const { position, runs } of stored?.records ?? []) {
@@ -159,53 +155,49 @@ export class Room {
   #setReadOnly(readOnly: boolean): void {
     this.#isReadOnly = readOnly
     if (readOnly) return
-    for (const id of this.#withheld) this.#end(id, 'disk_full', true, 'There is room again')
+    for (const { id, isWithheld } of this.#sessions.values()) {
+      if (isWithheld) this.#end(id, 'disk_full', true, 'There is room again')
+    }
   }
 
   /** Clients that know of access keep their edits to themselves where they may not write; those of dialects don't. */
-  #profileNow(id: SessionId, profile: SessionProfile): SessionProfile {
-    this.#withheld.delete(id)
-    if (!this.#isReadOnly || profile.access === 'read' || profile.echo) return profile
-    this.#withheld.add(id)
-    return { ...profile, access: 'read' }
+  #profileNow(granted: SessionProfile): SessionProfile {
+    return this.#isReadOnly && !granted.echo ? { ...granted, access: 'read' } : granted
   }
 
   #join({ session: id, profile: granted, request }: Extract<RoomInput, { type: 'joined' }>): void {
     const { resume, stateVector } = request
     // its replica is of another document, which is not to come back by accident
-    if (resume !== null && this.#deletedEpochs.has(resume.epoch)) throw new SynclineError('document_deleted')
+    if (resume !== null && this.#deletedEpochs.includes(resume.epoch)) throw new SynclineError('document_deleted')
     if (resume === null) assertStateVector(stateVector, this.#limits.stateVectorClientsMax)
-    const profile = this.#profileNow(id, granted)
+    const profile = this.#profileNow(granted)
     const confirmed = resume !== null && resume.epoch === this.#epoch && this.#content.confirms(resume)
-    const session = new Session(id, profile, { answerOwed: !confirmed && profile.access === 'write' })
+    const session = new Session(id, granted.access, profile, !confirmed && profile.access === 'write')
     this.#sessions.set(id, session)
     this.#send(session, {
       type: 'opened',
       point: { epoch: this.#epoch, ...this.#content.head },
       stateVector: confirmed ? null : this.#coverage.encodeStateVector(),
       access: profile.access,
-      ...this.#withheldFrom(id),
+      ...withheldFrom(session),
     })
     if (confirmed) this.#sync(session, this.#content.since(resume.position))
     else if (resume === null) this.#sync(session, this.#content.difference(stateVector))
     // otherwise the session sends `exchange`, and is told nothing before
-    const present = this.#awareness.entries
-    if (present.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(present) })
-  }
-
-  #withheldFrom(session: SessionId): { readonly withheld?: true } {
-    return this.#withheld.has(session) ? { withheld: true } : {}
+    const present = this.#presence?.table.entries
+    if (present && present.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(present) })
   }
 
   /** What it typed while it was a reader the session kept to itself: whoever may write now is asked for all of it. */
   #grant(session: Session | undefined, granted: Access): void {
     if (!session) return
     const { access } = session.profile
-    const wasWithheld = this.#withheld.has(session.id)
-    session.profile = this.#profileNow(session.id, { ...session.profile, access: granted })
-    if (session.profile.access === access && this.#withheld.has(session.id) === wasWithheld) return
+    const wasWithheld = session.isWithheld
+    session.granted = granted
+    session.profile = this.#profileNow({ ...session.profile, access: granted })
+    if (session.profile.access === access && session.isWithheld === wasWithheld) return
     session.answerOwed = session.profile.access === 'write'
-    this.#send(session, { type: 'access', access: session.profile.access, ...this.#withheldFrom(session.id) })
+    this.#send(session, { type: 'access', access: session.profile.access, ...withheldFrom(session) })
     if (!session.answerOwed) return
     this.#send(session, { type: 'resync', seq: session.seq, stateVector: this.#coverage.encodeStateVector() })
   }
@@ -266,7 +258,7 @@ export class Room {
   /** Throws before anything has changed. */
   #take(session: Session, { answer, seed = false, update }: Request<'update'>, now: number): void {
     if (session.profile.access === 'read') {
-      throw new SynclineError(this.#withheld.has(session.id) ? 'disk_full' : 'read_only')
+      throw new SynclineError(session.isWithheld ? 'disk_full' : 'read_only')
     }
     if (!answer && update.length > this.#limits.updateBytesMax) {
       throw new SynclineError('update_too_large', `The update has ${update.length} bytes`)
@@ -359,7 +351,7 @@ export class Room {
   /** What waits is looked at again when it is time. */
   #wakeWhenDue(now: number): void {
     const commitAt = this.#queue.wantsCommit ? this.#window.closedUntil(now) : null
-    const awarenessAt = this.#awarenessOutbox.dueAt(now)
+    const awarenessAt = this.#presence?.outbox.dueAt(now)
     const at = Math.min(commitAt ?? Number.POSITIVE_INFINITY, awarenessAt ?? Number.POSITIVE_INFINITY)
     const isAsked = now < this.#wakeAt && this.#wakeAt <= at
     if (at === Number.POSITIVE_INFINITY || isAsked) return
@@ -413,7 +405,7 @@ export class Room {
       session.moveTo(head)
       if (update) this.#send(session, { type: 'update', ...head, update })
     }
-    if (missed.size > 0) this.#send(session, { type: 'awareness', update: encodeAwareness(missed) })
+    if (missed) this.#send(session, { type: 'awareness', update: encodeAwareness(missed) })
   }
 
   #takeAwareness(session: Session, { update }: Request<'awareness'>): void {
@@ -424,12 +416,14 @@ export class Room {
   }
 
   #spreadAwareness(session: Session, entries: AwarenessEntries): void {
-    this.#awarenessOutbox.add(session.id, this.#awareness.apply(session.id, session.profile.author, entries))
+    this.#presence ??= { table: new AwarenessTable(this.#limits), outbox: new AwarenessOutbox(this.#limits) }
+    const { table, outbox } = this.#presence
+    outbox.add(session.id, table.apply(session.id, session.profile.author, entries))
   }
 
   #flushAwareness(now: number): void {
-    const flushed = this.#awarenessOutbox.flush(now, this.#sessions.size)
-    if (flushed === null) return
+    const flushed = this.#presence?.outbox.flush(now, this.#sessions.size)
+    if (!flushed) return
     const to: SessionId[] = []
     for (const session of this.#sessions.values()) {
       if (session.id === flushed.onlyFrom) continue
@@ -441,10 +435,9 @@ export class Room {
   }
 
   #leave(id: SessionId): void {
-    this.#withheld.delete(id)
     if (!this.#sessions.delete(id)) return
     this.#effects.push({ type: 'end', session: id })
-    this.#awarenessOutbox.add(null, this.#awareness.drop(id))
+    this.#presence?.outbox.add(null, this.#presence.table.drop(id))
   }
 
   /** Runs what a session asked for; what is wrong with it ends that session and nothing else. */
@@ -459,10 +452,9 @@ export class Room {
   }
 
   #end(id: SessionId, code: ErrorCode, retry: boolean, reason: string = errorCodes[code]): void {
-    this.#withheld.delete(id)
     const type = this.#sessions.delete(id) ? 'closed' : 'refused'
     this.#effects.push({ type: 'send', to: [id], message: { type, code, reason, retry } }, { type: 'end', session: id })
-    this.#awarenessOutbox.add(null, this.#awareness.drop(id))
+    this.#presence?.outbox.add(null, this.#presence.table.drop(id))
   }
 
   #note(event: 'resync' | 'digest_mismatch', session: Session): void {
@@ -473,6 +465,13 @@ export class Room {
     this.#effects.push({ type: 'send', to: [session.id], message })
   }
 }
+
+function withheldFrom({ isWithheld }: Session): { readonly withheld?: true } {
+  return isWithheld ? { withheld: true } : {}
+}
+
+// one for all: there are many rooms
+const none: readonly string[] = []
 
 const retryable: ReadonlySet<ErrorCode> = new Set(['too_many_resyncs', 'disk_full'])
 

@@ -1,10 +1,13 @@
 import type { AwarenessEntries, AwarenessEntry } from '../awareness/codec.js'
 import type { Head } from '../log/port.js'
+import type { Access } from '../messages/types.js'
 import type { SessionId, SessionProfile } from './types.js'
 
 /** What a Room knows of one session. */
 export class Session {
   readonly id: SessionId
+  /** what it may do by its grant; its profile has what it may do now */
+  granted: Access
   profile: SessionProfile
   /** the last update that came */
   seq = 0
@@ -19,12 +22,18 @@ export class Session {
   #cursor: Head | null = null
   #congested = false
   #heldAwareness: Map<number, AwarenessEntry> | null = null
-  #missedAwareness = new Map<number, AwarenessEntry>()
+  #missedAwareness: Map<number, AwarenessEntry> | null = null
 
-  constructor(id: SessionId, profile: SessionProfile, options: { readonly answerOwed: boolean }) {
+  constructor(id: SessionId, granted: Access, profile: SessionProfile, answerOwed: boolean) {
     this.id = id
+    this.granted = granted
     this.profile = profile
-    this.answerOwed = options.answerOwed
+    this.answerOwed = answerOwed
+  }
+
+  /** it would write, and may only read for now */
+  get isWithheld(): boolean {
+    return this.profile.access !== this.granted
   }
 
   /** how far it has been sent everything; null before it was synced */
@@ -37,7 +46,7 @@ export class Session {
   }
 
   moveTo(head: Head): void {
-    this.#cursor = { position: head.position, chain: head.chain }
+    this.#cursor = head
   }
 
   congest(): void {
@@ -46,14 +55,15 @@ export class Session {
 
   /** Keeps what was said of cursors while the session takes nothing; the last word of each client wins. */
   missAwareness(entries: AwarenessEntries): void {
+    this.#missedAwareness ??= new Map()
     for (const [client, entry] of entries) this.#missedAwareness.set(client, entry)
   }
 
-  /** The session takes messages again; the result is the awareness that it missed. */
-  drain(): AwarenessEntries {
+  /** The session takes messages again; the result is the awareness that it missed, null where that is none. */
+  drain(): AwarenessEntries | null {
     this.#congested = false
     const missed = this.#missedAwareness
-    if (missed.size > 0) this.#missedAwareness = new Map()
+    this.#missedAwareness = null
     return missed
   }
 

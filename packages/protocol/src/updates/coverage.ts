@@ -15,9 +15,10 @@ const scan = new Scan()
  */
 export class Coverage {
   readonly #clocks = new Map<number, number>()
-  readonly #deletes = new Map<number, Intervals>()
+  /** null where there are none: there are many documents, and most are small */
+  #deletes: Map<number, Intervals> | null = null
   /** inserts after a hole: a log that is causally complete has none */
-  readonly #beyond = new Map<number, Intervals>()
+  #beyond: Map<number, Intervals> | null = null
   #deleteRanges = 0
 
   /**
@@ -38,26 +39,28 @@ export class Coverage {
 
   /** Whether updates carried any deletion in this range of a client's structs. */
   hasDeletes(client: number, clock: number, end: number): boolean {
-    return this.#deletes.get(client)?.overlaps(clock, end) ?? false
+    return this.#deletes?.get(client)?.overlaps(clock, end) ?? false
   }
 
   /** What of this range of a client's structs no update deleted. */
   withoutDeletes(client: number, clock: number, end: number): Ranges {
-    return this.#deletes.get(client)?.missing(clock, end) ?? [clock, end]
+    return this.#deletes?.get(client)?.missing(clock, end) ?? [clock, end]
   }
 
   /** Adds a range of a client's inserts, from `clock` up to but not with `end`. */
   addInserts(client: number, clock: number, end: number): void {
     const known = this.clock(client)
     if (clock > known) {
+      this.#beyond ??= new Map()
       intervalsOf(this.#beyond, client).add(clock, end)
     } else if (end > known) {
-      this.#clocks.set(client, this.#beyond.size === 0 ? end : this.#closeHole(client, end))
+      this.#clocks.set(client, this.#beyond === null ? end : this.#closeHole(this.#beyond, client, end))
     }
   }
 
   /** Adds deletions of a client's structs. */
   addDeletes(client: number, ranges: Ranges): void {
+    this.#deletes ??= new Map()
     const deletes = intervalsOf(this.#deletes, client)
     this.#deleteRanges -= deletes.count
     deletes.addAll(ranges)
@@ -71,7 +74,7 @@ export class Coverage {
 
   /** Whether there is nothing at all. */
   get isEmpty(): boolean {
-    return this.#clocks.size === 0 && this.#beyond.size === 0 && this.#deleteRanges === 0
+    return this.#clocks.size === 0 && (this.#beyond?.size ?? 0) === 0 && this.#deleteRanges === 0
   }
 
   /** How many ranges of deletions there are. */
@@ -90,11 +93,11 @@ export class Coverage {
   }
 
   /** How far a client's inserts reach, now that all up to `end` are there. */
-  #closeHole(client: number, end: number): number {
-    const beyond = this.#beyond.get(client)
+  #closeHole(holes: Map<number, Intervals>, client: number, end: number): number {
+    const beyond = holes.get(client)
     if (beyond === undefined) return end
     beyond.add(0, end)
-    if (beyond.count === 1) this.#beyond.delete(client)
+    if (beyond.count === 1) holes.delete(client)
     return beyond.firstEnd
   }
 }

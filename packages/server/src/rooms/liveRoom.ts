@@ -24,6 +24,9 @@ import { Signals } from './signals.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
 
+// one for all: there are many rooms
+const nothing = () => {}
+
 // what is smaller is encoded again before it is looked up
 const sharedBytesMin = 16 * 1024
 
@@ -64,9 +67,9 @@ export class LiveRoom implements CommitSource {
   #backlogBytes = 0
   #updates = 0
   #isForgotten = false
-  #onSettled = () => {}
-  #cancelWake = () => {}
-  #cancelUnload = () => {}
+  #onSettled = nothing
+  #cancelWake = nothing
+  #cancelUnload = nothing
 
   /** @param forget takes the room out of its owner's map; from then on the document may be loaded anew */
   constructor(name: string, context: RoomsContext, forget: () => void) {
