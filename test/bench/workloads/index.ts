@@ -4,7 +4,7 @@ import { kill } from './kill.js'
 import { memory } from './memory.js'
 import { firstLoad, keyByKey, unchanged } from './paper.js'
 import { presence } from './presence.js'
-import { busyDocument, manyDocuments, typist } from './typists.js'
+import { audience, busyDocument, manyDocuments, typist } from './typists.js'
 import type { Workload } from './workload.js'
 
 export type { Metric, Workload } from './workload.js'
@@ -14,6 +14,7 @@ export const workloads: readonly Workload[] = [
   flood(50, 20_000),
   flood(200, 10_000),
   typist,
+  audience,
   busyDocument,
   manyDocuments,
   firstLoad,

@@ -12,17 +12,25 @@ const latency: readonly Metric[] = [
   { key: 'p99', label: 'p99', unit: 'ms' },
 ]
 
-/** One person types fast, and many follow. */
-export const typist: Workload = {
-  name: 'typist',
-  title: '1 writer at 50/s, 200 readers',
-  metrics: [{ key: 'cpu', label: 'CPU per delivery', unit: 'µs' }, ...latency],
-  async run(trial) {
-    const room = { document: 'typist', writers: 1, readers: trial.pick(200, 10), perSecond: 50 }
-    const { cpuMs, deliveries, ...rest } = await type(trial, [room], trial.pick(3, 1))
-    return { cpu: (cpuMs * 1000) / deliveries, ...rest }
-  },
+/** One person types, and many follow. */
+function typistBefore(name: string, readers: number, perSecond: number): Workload {
+  return {
+    name,
+    title: `1 writer at ${perSecond}/s, ${readers.toLocaleString('en')} readers`,
+    metrics: [{ key: 'cpu', label: 'CPU per delivery', unit: 'µs' }, ...latency],
+    async run(trial) {
+      const room = { document: name, writers: 1, readers: trial.pick(readers, 10), perSecond }
+      const { cpuMs, deliveries, ...rest } = await type(trial, [room], trial.pick(3, 1))
+      return { cpu: (cpuMs * 1000) / deliveries, ...rest }
+    },
+  }
 }
+
+/** Somebody types as fast as a key repeats. */
+export const typist: Workload = typistBefore('typist', 200, 50)
+
+/** Somebody writes on a stage. */
+export const audience: Workload = typistBefore('audience', 1_500, 5)
 
 /** A meeting writes its minutes together. */
 export const busyDocument: Workload = {
