@@ -203,6 +203,7 @@ describe('status', () => {
       pending: 0,
       saved: true,
       unkept: 0,
+      syncedAt: null,
       refused: 0,
       storage: 'none',
       access: 'write',

@@ -494,6 +494,6 @@ export class SharedDocument {
   }
 
   #statusNow(): DocumentStatus {
-    return statusOf(this.#peer, this.#host.state, this.#storage?.status ?? 'none')
+    return statusOf(this.#peer, this.#host.state, this.#storage?.status ?? 'none', this.#storage?.syncedAt ?? null)
   }
 }

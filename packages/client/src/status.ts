@@ -2,7 +2,12 @@ import { type ErrorCode, type PeerView, type RefusedRow, SynclineError } from '@
 import type { ConnectionState, DocumentStatus, RefusedEdit, StorageStatus } from './types.js'
 
 /** What the application is told of a document. */
-export function statusOf(peer: PeerView, connection: ConnectionState, storage: StorageStatus): DocumentStatus {
+export function statusOf(
+  peer: PeerView,
+  connection: ConnectionState,
+  storage: StorageStatus,
+  syncedAt: number | null,
+): DocumentStatus {
   const { state, pending, access, edits, kept, saved, refused } = peer
   return Object.freeze({
     connection: connectionStatus(peer, connection),
@@ -12,6 +17,7 @@ export function statusOf(peer: PeerView, connection: ConnectionState, storage: S
     unkept: edits - Math.max(kept, saved),
     refused: refused.reduce((sum, { changes }) => sum + changes, 0),
     storage,
+    syncedAt,
     access,
     error: state.at === 'refused' ? Object.freeze({ code: state.code, reason: state.reason }) : null,
   })
@@ -45,6 +51,7 @@ export function equalStatus(a: DocumentStatus, b: DocumentStatus): boolean {
     a.unkept === b.unkept &&
     a.refused === b.refused &&
     a.storage === b.storage &&
+    a.syncedAt === b.syncedAt &&
     a.access === b.access &&
     a.error?.code === b.error?.code &&
     a.error?.reason === b.error?.reason

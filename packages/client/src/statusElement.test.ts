@@ -10,6 +10,7 @@ const calm: DocumentStatus = {
   unkept: 0,
   refused: 0,
   storage: 'ok',
+  syncedAt: null,
   access: 'write',
   error: null,
 }

@@ -77,6 +77,11 @@ let missingSince: number | null = null
 /** when everything was in sync last, in ms since 1970 */
 const syncedAt = new WeakMap<StatusSource, number>()
 
+/** In this page, or in an earlier one: `null` where it never was. */
+function lastSync(source: StatusSource): number | null {
+  return syncedAt.get(source) ?? source.status.syncedAt
+}
+
 /** Node and server rendering have no elements; importing this must work there all the same. */
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement
 
@@ -164,8 +169,8 @@ export class SynclineStatus extends Base {
     line.dataset.state = words.state
     line.dataset.pending = String(pending)
     setText(text, words.text)
-    const since = words.state === 'offline' && this.#source ? syncedAt.get(this.#source) : undefined
-    setText(age, since === undefined ? '' : describeAge(Date.now() - since))
+    const since = words.state === 'offline' && this.#source ? lastSync(this.#source) : null
+    setText(age, since === null ? '' : describeAge(Date.now() - since))
     age.hidden = age.textContent === ''
   }
 

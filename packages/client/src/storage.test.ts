@@ -89,6 +89,28 @@ describe('a document with a store', () => {
     expect(await store.inner.pending({ relay: here.connection.url, identity: '' })).toEqual([])
   })
 
+  it('remembers over a reload when everything was in sync last', async () => {
+    const store = memoryStore()
+    const here = world({ store })
+    const handle = here.connection.open('x')
+    await handle.loaded
+    expect(handle.status.syncedAt).toBe(null)
+    await here.socket.welcome()
+    await here.socket.syncs('x')
+    // an empty document gives its answer too
+    await here.socket.acknowledges('x')
+    const before = Date.now()
+    here.connection.goOffline()
+    await turn()
+    const { syncedAt } = handle.status
+    expect(syncedAt).toBeGreaterThanOrEqual(before)
+    textOf(handle).insert(0, 'offline')
+    await handle.keptLocally()
+    const later = world({ store, online: false }).connection.open('x')
+    await later.loaded
+    expect(later.status).toMatchObject({ syncedAt, pending: 1 })
+  })
+
   it('goes on in memory where the disk is full, without an error in the edit, and recovers', async () => {
     const store = new MoodyStore()
     const here = world({ store, online: false })

@@ -25,6 +25,7 @@ export class Storage {
   readonly #backoff: Backoff
   readonly #events: StorageEvents
   #status: StorageStatus = 'ok'
+  #syncedAt: number | null = null
   #closed = false
 
   constructor(store: DocumentStore, clock: Clock, backoff: Backoff, events: StorageEvents) {
@@ -38,6 +39,11 @@ export class Storage {
     return this.#status
   }
 
+  /** when everything was in sync last, as the copy tells, in ms since 1970 */
+  get syncedAt(): number | null {
+    return this.#syncedAt
+  }
+
   /** Reads the copy, also again. Where that takes too long, the document goes on without, and gets it when it comes. */
   async read(): Promise<void> {
     let late = false
@@ -49,6 +55,7 @@ export class Storage {
     try {
       const copy = await this.#store.read()
       if (this.#closed) return
+      this.#syncedAt = copy.syncedAt ?? this.#syncedAt
       this.#worked()
       this.#events.loaded(copy)
     } catch (error) {
@@ -62,6 +69,7 @@ export class Storage {
   }
 
   async write(write: CopyWrite): Promise<void> {
+    this.#syncedAt = write.syncedAt ?? this.#syncedAt
     try {
       const rows = await this.#store.write(write)
       if (this.#closed) return

@@ -116,6 +116,11 @@ export interface DocumentStatus {
   readonly refused: number
   /** of the local copy of this document */
   readonly storage: StorageStatus
+  /**
+   * When the last session ended in which everything was in sync, in ms since 1970: the local copy remembers it over a
+   * reload. Null where there is none, or no store.
+   */
+  readonly syncedAt: number | null
   /** what the relay lets this client do; `write` until it has spoken */
   readonly access: Access
   /**

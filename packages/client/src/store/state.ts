@@ -15,6 +15,8 @@ export interface CopyState {
   readonly changes: Readonly<Record<RowId, number>>
   /** the document was deleted on the relay; absent where it was not */
   readonly deleted?: true
+  /** when everything was in sync last, in ms since 1970; absent where that never was */
+  readonly syncedAt?: number
 }
 
 export function scopeKey({ identity, relay }: StoreScope): string {
@@ -39,6 +41,7 @@ export function copyOf(
     rows: rows.map(({ id, update }) => ({ id, update, changes: changes[id] ?? 1, saved: has(saved, id) })),
     refused: [...refused].sort((a, b) => a.time - b.time),
     deleted: state?.deleted === true,
+    ...whenSynced(state?.syncedAt),
   }
 }
 
@@ -71,7 +74,12 @@ export function stateAfter(state: CopyState, write: CopyWrite, ids: readonly Row
     saved: withoutBelow(saved.reduce(withId, before.saved), oldest),
     changes,
     ...(state.deleted || write.deleted ? { deleted: true } : {}),
+    ...whenSynced(write.syncedAt ?? state.syncedAt),
   }
+}
+
+function whenSynced(syncedAt: number | undefined): { readonly syncedAt?: number } {
+  return syncedAt === undefined ? {} : { syncedAt }
 }
 
 /** Another tab may be further on in the same log, and all that it had is here too. */

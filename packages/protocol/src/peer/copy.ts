@@ -42,6 +42,8 @@ export interface LocalCopy {
   readonly refused: readonly RefusedRow[]
   /** the document was deleted on the relay */
   readonly deleted: boolean
+  /** when everything was in sync last, in ms since 1970; absent where that never was */
+  readonly syncedAt?: number
 }
 
 /** What is to be written to the local copy: all of it or nothing, in one transaction. */
@@ -67,4 +69,6 @@ export interface CopyWrite {
   readonly letGo?: readonly string[]
   /** the document was deleted on the relay: so it stays, until the copy is forgotten */
   readonly deleted?: boolean
+  /** when everything was in sync last, in ms since 1970; absent leaves it as it is */
+  readonly syncedAt?: number
 }

@@ -38,6 +38,7 @@ interface Notes {
   readonly letGo: readonly string[]
   readonly restart: boolean
   readonly deleted: boolean
+  readonly syncedAt?: number
 }
 
 const noNotes: Notes = { refuse: [], letGo: [], restart: false, deleted: false }
@@ -267,9 +268,11 @@ export class CopyQueue {
   }
 
   /** Something to be written beside rows. */
-  note({ refuse = [], letGo = [], restart = false, deleted = false }: Partial<Notes>): void {
+  note({ refuse = [], letGo = [], restart = false, deleted = false, ...when }: Partial<Notes>): void {
     if (this.#at === 'none') return
     this.#notes = {
+      ...this.#notes,
+      ...when,
       refuse: [...this.#notes.refuse.filter(({ id }) => !letGo.includes(id)), ...refuse],
       letGo: [...this.#notes.letGo, ...letGo],
       restart: this.#notes.restart || restart,

@@ -396,8 +396,6 @@ export class Peer implements PeerView {
     this.#refusals.judgeNow(this.#now)
   }
 
-  // What is refused
-
   #edited(update: Uint8Array): void {
     const edit = this.#outbox.add(update, 1, null)
     this.#copy.edited(edit)
@@ -439,8 +437,6 @@ export class Peer implements PeerView {
     this.#effects.push({ type: 'replace', updates, refused }, { type: 'announceAwareness' })
   }
 
-  // First content
-
   #plantWhereEmpty(): void {
     if (this.#seed === null || this.#state.at !== 'live' || this.#grant.access === 'read') return
     const isEmpty = this.#replica.stateVector().length === emptyStateVector.length
@@ -480,6 +476,8 @@ export class Peer implements PeerView {
   #close(): void {
     if (this.#state.at === 'closed') return
     if (!this.#isAway) this.#effects.push({ type: 'send', request: { type: 'close' } })
+    if (this.#state.at === 'live') this.#enter({ at: 'offline' })
+    this.#write()
     this.#enter({ at: 'closed' })
   }
 
@@ -490,6 +488,7 @@ export class Peer implements PeerView {
 
   #enter(state: PeerState): void {
     if (state.at === this.#state.at) return
+    if (this.#state.at === 'live' && this.pending === 0 && this.#now > 0) this.#copy.note({ syncedAt: this.#now })
     this.#state = state
     this.#changed()
   }
