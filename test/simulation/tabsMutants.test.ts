@@ -27,12 +27,6 @@ const mutants: Mutant[] = [
     replace: '    }\n    this.#resume = copy.resume',
   },
   {
-    name: 'claim what only another tab has',
-    file: 'protocol/src/peer/copyQueue.ts',
-    find: 'this.#claimed ||= this.#borrowed',
-    replace: '',
-  },
-  {
     name: 'give a channel to two sessions',
     file: 'client/src/tabs/trunk.ts',
     find: 'const number = known ?? ++this.#lastChannel',

@@ -290,8 +290,8 @@ export class CopyQueue {
     this.#incomplete = false
   }
 
-  /** What to write now, or null. `replica` is null while it has what was set aside; `resume` is where the replica is. */
-  next(outbox: Outbox, replica: Replica | null, resume: LogPoint | null): CopyWrite | null {
+  /** What to write now, or null. `replica` is null while it has what was set aside; `resume` is where the replica is, `now` when. */
+  next(outbox: Outbox, replica: Replica | null, resume: LogPoint | null, now: number): CopyWrite | null {
     if (this.#at !== 'ready') return null
     this.#dropAside(outbox)
     const pack = replica && this.#nextPack(outbox, replica)
@@ -315,6 +315,7 @@ export class CopyQueue {
       remove: [...this.#drops, ...(pack?.remove ?? [])],
       resume: moved ? resume : null,
       ...(notes === noNotes ? {} : notes),
+      ...(moved && outbox.pending === 0 && now > 0 ? { syncedAt: now } : {}),
     }
     this.#flight = { write, items, pack, notes, edits: waits ? this.#kept : outbox.edits }
     if (!waits) this.#waiting = []

@@ -456,7 +456,7 @@ export class Peer implements PeerView {
     if (this.#state.at === 'closed') return
     if (this.#copy.beginReading()) return void this.#effects.push({ type: 'read' })
     const replica = this.#refusals.isRebuilding ? null : this.#replica
-    const write = this.#copy.next(this.#outbox, replica, this.#resume)
+    const write = this.#copy.next(this.#outbox, replica, this.#resume, this.#now)
     if (write) this.#effects.push({ type: 'write', write })
   }
 
