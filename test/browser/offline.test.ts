@@ -41,6 +41,7 @@ describe.skipIf(withoutBrowser)('the demo without a network', { timeout }, () =>
     await later.seesOffline(0)
     await later.list.getByRole('link', { name: 'Untitled text' }).click()
     await later.reads(['what was decided'])
+    await later.picture('offline')
     await later.goToLine(0)
     await later.type(', and why')
     await later.seesOffline(', and why'.length)
