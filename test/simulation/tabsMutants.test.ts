@@ -40,4 +40,4 @@ const mutants: Mutant[] = [
   },
 ]
 
-describeMutants('the simulation of tabs notices when the code', { run: './runTabs.ts', seedsMax: 200 }, mutants)
+describeMutants('the simulation of tabs notices when the code', { run: './runTabs.ts', seedsMax: 400 }, mutants)
