@@ -3,7 +3,7 @@ import { SynclineError } from '@syncline/protocol'
 import type { Option } from 'commander'
 import { z } from 'zod'
 import { type Authorize, authorizeByJwt, authorizeByUrl, authorizeEveryone, type JwtKey } from '../auth/index.js'
-import { setting } from './setting.js'
+import { collectList, setting } from './setting.js'
 
 /** How `syncline serve` decides who may do what. */
 export type AuthOptions =
@@ -33,6 +33,7 @@ export const authShape = {
   jwtIssuer: z.string().optional(),
   jwtAudience: z.string().optional(),
   authorizeUrl: httpUrl.optional(),
+  publicRead: z.array(z.string().min(1, 'expected a pattern of names such as prices/*')).default([]),
 }
 
 type Given = z.infer<z.ZodObject<typeof authShape>>
@@ -46,6 +47,7 @@ export function authSettings(): Option[] {
     setting('jwks-url', '<url>', 'where the keys that tokens are verified with are published'),
     setting('jwt-issuer', '<iss>', 'take tokens of this issuer only'),
     setting('jwt-audience', '<aud>', 'take tokens for this audience only'),
+    setting('public-read', '<pattern>', 'let everybody read the documents with such names').argParser(collectList),
     setting('authorize-url', '<url>', "ask the application's own backend who may do what"),
   ]
 }
@@ -77,6 +79,9 @@ export function authFault(given: Given, isLocal: boolean): { readonly path: stri
         'say who may do what with --auth jwt or --auth url, ' +
         'or --auth none to let everyone who can reach it read and write every document',
     }
+  }
+  if (given.publicRead.length > 0 && (kind ?? 'none') === 'none') {
+    return { path: 'publicRead', message: 'without --auth jwt or url everybody reads and writes everything' }
   }
   if (kind === 'url' && given.authorizeUrl === undefined) return { path: 'auth', message: 'url needs --authorize-url' }
   if (kind === 'jwt' && sources.length !== 1) {

@@ -49,6 +49,8 @@ export interface ServeOptions {
   /** where `/metrics` is served on this machine, or null */
   readonly metricsPort: number | null
   readonly auth: AuthOptions
+  /** documents that everybody may read: patterns of names */
+  readonly publicRead: readonly string[]
   readonly subdocumentAccess: SubdocumentAccess
   readonly backend: BackendOptions
   /** those that differ from the defaults */
@@ -228,7 +230,15 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
-  const { static: files, cacheControl, metricsPort, limit: limits, trustProxy, subdocumentAccess } = parsed.data
+  const {
+    static: files,
+    cacheControl,
+    metricsPort,
+    limit: limits,
+    trustProxy,
+    subdocumentAccess,
+    publicRead,
+  } = parsed.data
   const { logFormat, logHashNames } = parsed.data
   const resolved = {
     host,
@@ -249,6 +259,7 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
     auth,
     backend: backendOf(parsed.data),
     subdocumentAccess,
+    publicRead,
     limits,
     trustProxy,
     tls,

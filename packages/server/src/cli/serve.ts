@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { createAdaptorServer } from '@hono/node-server'
 import { SynclineError } from '@syncline/protocol'
+import { withPublicRead } from '../auth/publicRead.js'
 import { systemClock } from '../clock.js'
 import { type Control, createControl, listenForControl } from '../control/server.js'
 import { type Condition, conditionOf, EventLoopWatch } from '../health.js'
@@ -42,7 +43,7 @@ export interface Serving {
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
   // before anything is opened: an option that makes no sense ends it
-  const authorize = await authorizerOf(options.auth)
+  const authorize = withPublicRead(await authorizerOf(options.auth), options.publicRead)
   const tls = await tlsOf(options)
   const logger = await loggerOf(options)
   await warnOfDamage(options.data, logger)
