@@ -7,10 +7,10 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const entries = [
-  { what: 'connect', gzipBytesMax: 34 * 1024, imports: ["export { connect } from '@syncline/client'"] },
+  { what: 'connect', gzipBytesMax: 36 * 1024, imports: ["export { connect } from '@syncline/client'"] },
   {
     what: 'connect and the local store',
-    gzipBytesMax: 36.5 * 1024,
+    gzipBytesMax: 38.5 * 1024,
     imports: [
       "export { connect } from '@syncline/client'",
       "export { indexedDbStore } from '@syncline/client/indexeddb'",

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { errorCodes } from '@syncline/protocol'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { launchBrowser, visit, withoutBrowser } from '../support/browser.js'
 import { startApi } from './support.js'
 
 type Operation = { readonly operationId: string; readonly responses: Record<string, unknown> }
@@ -35,5 +37,26 @@ describe('the description of the HTTP interface', () => {
     expect(page).not.toMatch(/<script|src=|https?:\/\//)
     const codes = [...page.matchAll(/<td>\d{3}<td><code>(\w+)<\/code>/g)].map(([, code]) => code!)
     for (const code of codes) expect(Object.keys(errorCodes)).toContain(code)
+  })
+
+  test.skipIf(withoutBrowser)('is a page that opens what one asks for, and fits a phone', async () => {
+    const { url } = await startApi()
+    const browser = await launchBrowser()
+    onTestFinished(() => browser.close())
+    const { page } = await visit(browser, 'reader', { viewport: { width: 1_100, height: 900 } })
+    await page.goto(`${url}/api/v1`)
+    const asked = page.locator('details', { hasText: '/api/v1/documents/{document}/signal' })
+    await asked.locator('summary').click()
+    await asked.getByText('malformed_json').first().waitFor()
+    const folder = process.env.SYNCLINE_PICTURES
+    const keep = async (name: string) => {
+      if (folder) await page.screenshot({ path: join(folder, `openapi-${name}.png`), fullPage: true })
+    }
+    await keep('day')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await keep('dark')
+    await page.setViewportSize({ width: 390, height: 800 })
+    await keep('phone')
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
   })
 })

@@ -7,9 +7,9 @@ import { type Route, requestHeaders } from './route.js'
 const style = `
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent) }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1rem }
-h2 { margin-top: 2.5rem } code, .path { font-family: ui-monospace, monospace; font-size: .92em }
+h2 { margin-top: 2.5rem } code, .path { overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .92em }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; padding: .5rem .8rem }
-summary { cursor: pointer } .method { display: inline-block; min-width: 4.2rem; font-weight: 600; text-transform: uppercase }
+summary { cursor: pointer } .method { display: inline-block; min-width: 4.8rem; font-weight: 600; text-transform: uppercase }
 .what { color: color-mix(in srgb, currentColor 70%, transparent) }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-top: 1px solid var(--line) }
 `
@@ -36,11 +36,11 @@ function operationOf(route: Route): string {
   const rows = [...queryRows(route), ...headerRows(route)]
   const types = Object.keys(body?.content ?? {}).map(code)
   const answered = Object.entries(answers).map(([status, { description: what, content = {} }]) => {
-    return `<tr><td>${status}<td>${escapeHtml(what)} ${Object.keys(content).map(code).join(' ')}`
+    return `<tr><td>${status}<td>${textOf(what)} ${Object.keys(content).map(code).join(' ')}`
   })
   return `<details><summary><span class="method">${method}</span> <span class="path">/api/v1${escapeHtml(path)}</span><br>
-<span class="what">${escapeHtml(summary)}</span></summary>
-${description ? `<p>${escapeHtml(description)}</p>` : ''}
+<span class="what">${textOf(summary)}</span></summary>
+${description ? `<p>${textOf(description)}</p>` : ''}
 ${rows.length > 0 ? `<table>${rows.join('')}</table>` : ''}
 ${types.length > 0 ? `<p>Body: ${types.join(' or ')}</p>` : ''}
 <table>${answered.join('')}${problems.map(problemRow).join('')}</table></details>`
@@ -48,16 +48,21 @@ ${types.length > 0 ? `<p>Body: ${types.join(' or ')}</p>` : ''}
 
 function queryRows({ query }: Route): string[] {
   return Object.entries(query.shape).map(([name, schema]) => {
-    return `<tr><td>${code(`?${name}=`)}<td>${escapeHtml((schema as { description?: string }).description ?? '')}`
+    return `<tr><td>${code(`?${name}=`)}<td>${textOf((schema as { description?: string }).description ?? '')}`
   })
 }
 
 function headerRows({ headers = [] }: Route): string[] {
-  return headers.map((name) => `<tr><td>${code(name)}<td>${escapeHtml(requestHeaders[name])}`)
+  return headers.map((name) => `<tr><td>${code(name)}<td>${textOf(requestHeaders[name])}`)
 }
 
 function problemRow(problem: ErrorCode): string {
-  return `<tr><td>${statusOf(problem)}<td>${code(problem)} ${escapeHtml(errorCodes[problem])}`
+  return `<tr><td>${statusOf(problem)}<td>${code(problem)} ${textOf(errorCodes[problem])}`
+}
+
+/** Text with pieces of code between backticks. */
+function textOf(text: string): string {
+  return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
 }
 
 function code(text: string): string {
