@@ -7,7 +7,7 @@ const source = (name: string, file = 'index') =>
 // These have real sockets, relays, browsers and npm: one file at a time in each lane, so that a test has a core for itself
 // and for the process that it talks to. `npm test` runs both lanes at once.
 const lanes = {
-  sockets: ['abuse', 'api', 'backends', 'cli', 'client', 'deploy', 'interop', 'process', 'relay', 'browser', 'admin'],
+  sockets: 'abuse admin api backends browser cli client deploy docs interop process relay'.split(' '),
   disks: ['crash', 'soak', 'bench', 'packages', 'react', 'gallery', 'django'],
 }
 const filesOf = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`)
@@ -18,6 +18,8 @@ export default defineConfig({
       '@syncline/protocol': source('protocol'),
       '@syncline/client/indexeddb': source('client', 'store/indexeddb'),
       '@syncline/client/element': source('client', 'statusElement'),
+      '@syncline/client/devtools': source('client', 'devtools/panel'),
+      '@syncline/client/throttle': source('client', 'devtools/throttle'),
       '@syncline/client/node': source('client', 'store/level'),
       '@syncline/client': source('client'),
       '@syncline/react': source('react'),

@@ -1,11 +1,12 @@
 import type { DocumentHandle } from '@syncline/client'
 import * as Y from 'yjs'
+import { devtoolsButton } from './devtools.js'
 import { index, listDocument, titleOf, touchDocument } from './documents.js'
 import { element } from './dom.js'
 import { icon } from './icons.js'
 import { isEditable, notice } from './notice.js'
 import { join, peopleBar } from './people.js'
-import { openDocument, releaseDocument } from './relay.js'
+import { network, openDocument, relay, releaseDocument } from './relay.js'
 import { type Kind, renew } from './router.js'
 import { statusLine } from './status.js'
 import { titleField } from './title.js'
@@ -54,6 +55,7 @@ export function documentPage(kind: Kind, name: string, leave: AbortSignal): HTML
     statusLine(handle),
     peopleBar(handle.awareness, leave),
     linkButton(),
+    devtoolsButton(handle, relay, network, leave),
   )
   const top = element('header', { class: 'top' }, bar, notice(handle, leave))
   return element('div', { class: 'page document-page' }, top, main)

@@ -4,6 +4,7 @@ const paths = {
   code: '<path d="M9 7l-5 5 5 5M15 7l5 5-5 5"/>',
   gallery:
     '<rect x="4" y="4" width="7" height="7" rx="1.5"/><rect x="13" y="4" width="7" height="7" rx="1.5"/><rect x="4" y="13" width="7" height="7" rx="1.5"/><rect x="13" y="13" width="7" height="7" rx="1.5"/>',
+  pulse: '<path d="M3 12h4l2.5-7 5 14L17 12h4"/>',
   panes: '<rect x="3.5" y="5" width="17" height="14" rx="2.5"/><path d="M12 5v14"/>',
   pencil: '<path d="M4.5 19.5l1-4L16 5l3 3L8.5 18.5z"/><path d="M14 7l3 3"/>',
   remove: '<path d="M6 6l12 12M18 6L6 18"/>',

@@ -1,8 +1,12 @@
 import { connect, type DocumentHandle } from '@syncline/client'
 import { indexedDbStore } from '@syncline/client/indexeddb'
+import { Throttle } from '@syncline/client/throttle'
+
+/** The network of this tab, which the devtools can make slow. */
+export const network = new Throttle()
 
 /** The relay that served this page; what it has not saved is kept on this device. */
-export const relay = connect(location.origin, { store: indexedDbStore() })
+export const relay = connect(location.origin, { store: indexedDbStore(), webSocket: network.webSocket })
 
 const handles = new Set<DocumentHandle>()
 const listeners = new Set<() => void>()

@@ -5,6 +5,7 @@ import { prefetchEditors } from './document-page.js'
 import { addDocument, index } from './documents.js'
 import { element } from './dom.js'
 import { icon, strata } from './icons.js'
+import { liveSection } from './live-section.js'
 import { notice } from './notice.js'
 import { nameField } from './people.js'
 import { changesInTab, onTabStatus } from './relay.js'
@@ -35,8 +36,9 @@ export function startPage(leave: AbortSignal): HTMLElement {
     element('p', {}, promise),
     element('div', { class: 'actions' }, newButton('text', 'New text'), newButton('code', 'New code'), galleryLink()),
   )
+  const main = element('main', {}, hero, liveSection(leave), documentList(leave))
   const top = element('header', { class: 'top' }, bar, notice(index, leave))
-  return element('div', { class: 'page start-page' }, top, element('main', {}, hero, documentList(leave)))
+  return element('div', { class: 'page start-page' }, top, main)
 }
 
 function galleryLink(): HTMLElement {

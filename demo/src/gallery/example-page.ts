@@ -1,11 +1,12 @@
 import { type Connection, connect, type DocumentHandle } from '@syncline/client'
+import { devtoolsButton } from '../devtools.js'
 import { hereOrLate } from '../document-page.js'
 import { element, setText } from '../dom.js'
 import { icon } from '../icons.js'
 import { lostPage } from '../lost-page.js'
 import { notice } from '../notice.js'
 import { join, peopleBar, peopleList } from '../people.js'
-import { openDocument, relay, releaseDocument } from '../relay.js'
+import { network, openDocument, relay, releaseDocument } from '../relay.js'
 import { statusLine } from '../status.js'
 import { toolbar } from '../toolbar.js'
 import type { Example } from './example.js'
@@ -18,6 +19,7 @@ export function examplePage(id: string, panes: 1 | 2, leave: AbortSignal): HTMLE
   document.title = `${page.title} · Syncline`
   const other = panes === 1 ? `/gallery/${id}/side-by-side` : `/gallery/${id}`
   const label = panes === 1 ? 'Side by side' : 'One pane'
+  const handle = openDocument(documentOf(page))
   const top = element(
     'header',
     { class: 'top' },
@@ -26,13 +28,21 @@ export function examplePage(id: string, panes: 1 | 2, leave: AbortSignal): HTMLE
       { class: 'bar' },
       element('a', { class: 'round', href: '/gallery', 'data-page': true, 'aria-label': 'Gallery' }, icon('back')),
       element('h1', { class: 'example-title' }, page.title),
+      devtoolsButton(handle, relay, network, leave),
       element('a', { class: 'switch', href: other, 'data-page': true }, icon('panes'), label),
     ),
   )
-  const own = pane(page, relay, openDocument(documentOf(page)), panes === 1 ? null : 'Left', leave)
+  const own = pane(page, relay, handle, panes === 1 ? null : 'Left', leave)
   const main = element('main', { class: 'panes' }, own)
   if (panes === 2) main.append(secondPane(page, leave))
   return element('div', { class: `page example-page panes-${panes}` }, top, main)
+}
+
+/** Two people at one example, for another page. */
+export function sideBySide(id: string, leave: AbortSignal): HTMLElement {
+  const page = pageWith(id)!
+  const own = pane(page, relay, openDocument(documentOf(page)), 'Left', leave)
+  return element('div', { class: 'panes-2' }, element('div', { class: 'panes' }, own, secondPane(page, leave)))
 }
 
 /** Somebody else in the same window: with a connection of their own, which keeps nothing on this device. */

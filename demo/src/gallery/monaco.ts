@@ -23,6 +23,7 @@ export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
     minimap: { enabled: false },
     padding: { top: 28 },
     fontSize: 14,
+    renderFinalNewline: 'on', // the number of an empty last line is too faint to read otherwise
   })
   const model = editor.getModel()!
   model.setEOL(monaco.editor.EndOfLineSequence.LF) // Yjs counts a line break as one character

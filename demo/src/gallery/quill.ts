@@ -31,7 +31,7 @@ export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
       },
     },
   })
-  quill.root.setAttribute('aria-label', 'Text')
+  Object.assign(quill.root, { role: 'textbox', ariaMultiLine: 'true', ariaLabel: 'Text' })
   const binding = new QuillBinding(text, quill, handle.awareness)
   const undo = new Y.UndoManager(text, { trackedOrigins: new Set([binding]) })
   return {

@@ -1,8 +1,11 @@
 import { assertDocumentName, type ErrorCode, SynclineError, unreachable } from '@syncline/protocol'
 import type * as Y from 'yjs'
 import { Backoff } from './backoff.js'
+import { inspect } from './devtools/inspect.js'
+import { Recorder } from './devtools/recorder.js'
+import type { DocumentInspection } from './devtools/types.js'
 import { type DocumentHost, SharedDocument } from './document.js'
-import { Handle } from './handle.js'
+import { Handle, type HandleHost } from './handle.js'
 import { closeCodes, Link, type LinkEnd } from './link.js'
 import { Listeners, report } from './listeners.js'
 import { Offline } from './offline.js'
@@ -76,7 +79,7 @@ const compareMs = 60_000
 const absenceMsMax = 60_000
 
 /** The documents of one relay, the link that they share, and when to make another link. */
-export class RelayConnection implements Connection, DocumentHost {
+export class RelayConnection implements Connection, DocumentHost, HandleHost {
   readonly url: string
   readonly clock: Clock
   updateBytesMax = Number.POSITIVE_INFINITY
@@ -168,9 +171,8 @@ export class RelayConnection implements Connection, DocumentHost {
       throw new SynclineError('invalid_option', `"${name}" is open with another Y.Doc`)
     }
     const release = () => this.#release(shared, handle)
-    const open = (other: string, how: OpenOptions) => this.open(other, how)
     const signals = this.#sessions.signalsOf(shared.document)
-    const handle: Handle = new Handle(shared.document, signals, release, open, options.subdocuments)
+    const handle: Handle = new Handle(shared.document, signals, release, this, options.subdocuments)
     shared.handles.add(handle)
     return handle
   }
@@ -421,6 +423,14 @@ export class RelayConnection implements Connection, DocumentHost {
         if (this.#state.at === 'waiting' && !this.#relayLeaves) this.#connectAtOnce()
       },
     })
+  }
+
+  inspect(document: SharedDocument): DocumentInspection {
+    const { recorders } = this.#sessions
+    const recorder = recorders.get(document) ?? new Recorder(this.clock)
+    recorders.set(document, recorder)
+    const own = this.#tabs?.leads === false ? 'websocket of another tab' : 'websocket'
+    return inspect(document, recorder, { url: this.url, state: this.state, transport: this.#link && own })
   }
 
   siblings(name: string, host: SiblingHost): Siblings | null {

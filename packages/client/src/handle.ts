@@ -1,6 +1,7 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import type { DocumentInspection } from './devtools/types.js'
 import type { SharedDocument } from './document.js'
 import { Listeners } from './listeners.js'
 import type { DocumentSignals } from './signals.js'
@@ -13,6 +14,12 @@ import type {
   Replacement,
   SubdocumentOptions,
 } from './types.js'
+
+/** What a handle needs of its connection. */
+export interface HandleHost {
+  open(name: string, options: OpenOptions): DocumentHandle
+  inspect(document: SharedDocument): DocumentInspection
+}
 
 /** One `open` of a document: a view of the {@link SharedDocument} that can be closed by itself. */
 export class Handle implements DocumentHandle {
@@ -27,20 +34,20 @@ export class Handle implements DocumentHandle {
   readonly #signals: DocumentSignals
   readonly #stopListening: () => void
   readonly #subdocuments: Subdocuments
+  readonly #host: HandleHost
   #closing: Promise<void> | null = null
   /** what the status was in the end */
   #last: DocumentStatus | null = null
 
   /**
    * @param release gives the handle back; resolves when what was to be sent has been
-   * @param open opens another document on the same connection
    * @param policy what happens with subdocuments
    */
   constructor(
     document: SharedDocument,
     signals: DocumentSignals,
     release: () => Promise<void>,
-    open: (name: string, options: OpenOptions) => DocumentHandle,
+    host: HandleHost,
     policy: OpenOptions['subdocuments'],
   ) {
     this.name = document.name
@@ -49,6 +56,7 @@ export class Handle implements DocumentHandle {
     this.#document = document
     this.#release = release
     this.#signals = signals
+    this.#host = host
     const stops = [
       document.statusListeners.add((status) => this.#listeners.emit(status)),
       document.replacedListeners.add((replacement) => this.#replacedListeners.emit(replacement)),
@@ -57,7 +65,7 @@ export class Handle implements DocumentHandle {
     this.#stopListening = () => {
       for (const stop of stops) stop()
     }
-    this.#subdocuments = new Subdocuments(this, open, policy)
+    this.#subdocuments = new Subdocuments(this, host, policy)
   }
 
   get doc(): Y.Doc {
@@ -97,6 +105,10 @@ export class Handle implements DocumentHandle {
 
   signal(payload: unknown): boolean {
     return this.#closing === null && this.#signals.say(payload)
+  }
+
+  inspect(): DocumentInspection {
+    return this.#host.inspect(this.#document)
   }
 
   on(event: 'replaced', listener: (replacement: Replacement) => void): () => void

@@ -16,6 +16,7 @@ export {
   SynclineError,
 } from '@syncline/protocol'
 export { connect } from './connect.js'
+export type { DocumentInspection, InspectedMessage, InspectedSecond } from './devtools/types.js'
 export type { FirstContent } from './seed.js'
 export { memoryStore } from './store/memory.js'
 export type { DocumentStore, Store, StoreScope } from './store/types.js'

@@ -1,4 +1,5 @@
 import { type Channel, type DocumentReply, type ErrorCode, type SessionReply, SynclineError } from '@syncline/protocol'
+import type { Recorder } from './devtools/recorder.js'
 import type { SharedDocument } from './document.js'
 import type { Link } from './link.js'
 import { type DocumentSignals, Signals, textOf } from './signals.js'
@@ -23,6 +24,8 @@ export class Sessions {
   readonly #touched = new Set<SharedDocument>()
   /** documents whose session waits for another token */
   readonly #shutOut = new Set<SharedDocument>()
+  /** of documents that somebody looks into */
+  readonly recorders = new WeakMap<SharedDocument, Recorder>()
   #lastChannel = 0
 
   /** @param link the one on which sessions can be opened */
@@ -43,7 +46,10 @@ export class Sessions {
     if (!link?.isOpen) return
     const channel = ++this.#lastChannel
     this.#open.set(channel, document)
-    document.join((message) => link.send({ type: 'session', channel, message }))
+    document.join((message) => {
+      this.recorders.get(document)?.record('sent', message)
+      link.send({ type: 'session', channel, message })
+    })
   }
 
   /** Its session was closed from here. */
@@ -58,6 +64,7 @@ export class Sessions {
     if (received.type === 'signal') return this.#signals.heard(document, received.payload)
     const reply = this.#tokens.areAsked ? received : withoutToken(received)
     this.#touched.add(document)
+    this.recorders.get(document)?.record('received', reply)
     document.receive(reply)
     if (reply.type === 'refused' || reply.type === 'closed') this.#ended(channel, document, reply.code, reply.retryMs)
   }

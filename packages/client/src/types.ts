@@ -1,6 +1,7 @@
 import type { Access, ErrorCode } from '@syncline/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import type { DocumentInspection } from './devtools/types.js'
 import type { FirstContent } from './seed.js'
 import type { Store } from './store/types.js'
 import type { TabsPlatform } from './tabs/platform.js'
@@ -236,6 +237,11 @@ export interface DocumentHandle {
   signal(payload: unknown): boolean
   /** Calls back with what others, or the application's backend, say in passing; the result stops it. */
   on(event: 'signal', listener: (payload: unknown) => void): () => void
+  /**
+   * What the document weighs, how it reaches the relay, and its last messages: for development. What is recorded (messages,
+   * updates over time, the round trip) is so from the first call on. A call costs what encoding the document does.
+   */
+  inspect(): DocumentInspection
   /**
    * Calls back when something was refused, or first content withdrawn: `doc` and `awareness` are others now. The old ones
    * show what they showed and are left to the application; nothing of them is synced any more. Bind editors anew.

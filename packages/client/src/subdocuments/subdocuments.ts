@@ -1,25 +1,18 @@
 import { SynclineError, subdocumentName } from '@syncline/protocol'
 import * as Y from 'yjs'
-import type { DocumentHandle, OpenOptions, SubdocumentOptions } from '../types.js'
+import type { Connection, DocumentHandle, OpenOptions, SubdocumentOptions } from '../types.js'
 import { loadWanted } from './loader.js'
 
 /** The subdocuments of an open document: each is a document of its own on the relay and on this device. */
 export class Subdocuments {
   readonly #parent: DocumentHandle
-  readonly #open: (name: string, options: OpenOptions) => DocumentHandle
+  readonly #connection: Pick<Connection, 'open'>
   readonly #stopLoading: () => void
 
-  /**
-   * @param open opens a document on the connection of the parent
-   * @param policy of the handle: whether those that the application loads are opened
-   */
-  constructor(
-    parent: DocumentHandle,
-    open: (name: string, options: OpenOptions) => DocumentHandle,
-    policy: OpenOptions['subdocuments'],
-  ) {
+  /** @param policy of the handle: whether those that the application loads are opened */
+  constructor(parent: DocumentHandle, connection: Pick<Connection, 'open'>, policy: OpenOptions['subdocuments']) {
     this.#parent = parent
-    this.#open = open
+    this.#connection = connection
     this.#stopLoading =
       policy === 'load' ? loadWanted(parent, (doc) => this.open(doc, { subdocuments: policy })) : () => undefined
   }
@@ -34,7 +27,7 @@ export class Subdocuments {
     // Yjs gives each instance of a subdocument its parent's client id. One that was unloaded and loaded again would write
     // under the id of the one before, part of whose edits it may not have yet.
     if (doc.clientID === this.#parent.doc.clientID) doc.clientID = newClientId()
-    const handle = this.#open(subdocumentName(this.#parent.name, doc.guid), { ...options, doc })
+    const handle = this.#connection.open(subdocumentName(this.#parent.name, doc.guid), { ...options, doc })
     doc.load()
     tellYjs(handle, doc)
     return handle
