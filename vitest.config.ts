@@ -19,6 +19,7 @@ export default defineConfig({
       '@syncline/client/indexeddb': source('client', 'store/indexeddb'),
       '@syncline/client/element': source('client', 'statusElement'),
       '@syncline/client/devtools': source('client', 'devtools/panel'),
+      '@syncline/client/provider': source('client', 'provider'),
       '@syncline/client/throttle': source('client', 'devtools/throttle'),
       '@syncline/client/node': source('client', 'store/level'),
       '@syncline/client': source('client'),

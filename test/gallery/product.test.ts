@@ -38,6 +38,20 @@ describe.skipIf(withoutBrowser)('the demo as a product', { timeout: 60_000 }, ()
     expect(faults).toEqual([])
   })
 
+  test('the start page says what it does, and shows it by two people in the same window, with the keyboard alone', async () => {
+    const demo = await startDemo(browser)
+    const ada = await demo.open('Ada', '/')
+    await picture(ada.page, 'start')
+    await ada.page.getByRole('button', { name: 'See it live in this window' }).focus()
+    await ada.press('Enter')
+    const [left, right] = ['Left', 'Right'].map((name) => ada.page.getByRole('region', { name }))
+    await left!.locator('.ProseMirror').focus()
+    await ada.type('seen on both sides')
+    await right!.getByText('seen on both sides').waitFor()
+    await picture(ada.page, 'start-live')
+    expect([...(await faintTexts(ada.page)), ...(await namelessControls(ada.page))]).toEqual([])
+  })
+
   test('the devtools tell of a document, take it offline, and make its network slow', async () => {
     const demo = await startDemo(browser)
     const [ada, bo] = [await demo.open('Ada', '/text/plan'), await demo.open('Bo', '/text/plan')]

@@ -1,6 +1,7 @@
 import { registerRichText } from '@lexical/rich-text'
 import * as L from '@lexical/yjs'
 import type { DocumentHandle } from '@syncline/client'
+import { providerOf } from '@syncline/client/provider'
 import {
   BLUR_COMMAND,
   createEditor,
@@ -12,7 +13,6 @@ import {
 } from 'lexical'
 import * as Y from 'yjs'
 import type { Example } from './example.js'
-import { providerOf } from './provider.js'
 
 /** Rich text by Lexical, without React: with it, `CollaborationPlugin` takes `providerOf(handle)`. */
 export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
@@ -48,6 +48,7 @@ export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
   shared.observeDeep(show)
   const moved = () => L.syncCursorPositions(binding, provider)
   awareness.on('update', moved)
+  addEventListener('resize', moved) // cursors lie over the text, where it was
   const undo = L.createUndoManager(binding, shared)
   const focus = (isHere: boolean) => () => {
     L.setLocalStateFocus(provider, user.name, user.color, isHere, {})
@@ -77,6 +78,7 @@ export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
     editor.registerCommand(REDO_COMMAND, run('redo'), 0),
     () => shared.unobserveDeep(show),
     () => awareness.off('update', moved),
+    () => removeEventListener('resize', moved),
     () => editor.setRootElement(null),
   )
   return { undo: run('undo'), redo: run('redo'), destroy: stop }

@@ -13,11 +13,12 @@ self.MonacoEnvironment = { getWorker: () => new EditorWorker() }
 /** Code by Monaco, the editor of VS Code. */
 export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
   const text = handle.doc.getText('monaco')
-  const isDark = matchMedia('(prefers-color-scheme: dark)').matches
+  const dark = matchMedia('(prefers-color-scheme: dark)')
+  const themeNow = () => (dark.matches ? 'vs-dark' : 'vs')
   const editor = monaco.editor.create(parent, {
     value: text.toString(),
     language: 'javascript',
-    theme: isDark ? 'vs-dark' : 'vs',
+    theme: themeNow(),
     ariaLabel: 'Code',
     automaticLayout: true,
     minimap: { enabled: false },
@@ -30,6 +31,8 @@ export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
   const binding = new MonacoBinding(text, model, new Set([editor]), handle.awareness)
   const undo = new Y.UndoManager(text, { trackedOrigins: new Set([binding]) })
   const stopStyles = remoteCursorStyles(handle.awareness)
+  const retheme = () => monaco.editor.setTheme(themeNow())
+  dark.addEventListener('change', retheme)
   // Monaco's own undo would take back what others typed
   const { CtrlCmd, Shift } = monaco.KeyMod
   editor.addCommand(CtrlCmd | monaco.KeyCode.KeyZ, () => undo.undo())
@@ -39,6 +42,7 @@ export function mount(handle: DocumentHandle, parent: HTMLElement): Example {
     undo: () => undo.undo(),
     redo: () => undo.redo(),
     destroy() {
+      dark.removeEventListener('change', retheme)
       stopStyles()
       undo.destroy()
       model.dispose()

@@ -1,5 +1,5 @@
-import type { DocumentHandle } from '@syncline/client'
 import type { Awareness } from 'y-protocols/awareness'
+import type { DocumentHandle } from './types.js'
 
 type Listener = (...args: never[]) => void
 
@@ -12,7 +12,11 @@ export interface ProviderLike {
   off(event: string, listener: Listener): void
 }
 
-/** A document as a provider, for bindings that want one: it has `awareness` and the events `sync` and `status`. */
+/**
+ * A document as a provider, for bindings that want one, such as Lexical's: it has `awareness`, and the events `sync` (true
+ * or false) and `status` (`{ status: 'connected' | 'connecting' | 'disconnected' }`), each told once to whoever begins to
+ * listen. Others are never told. Where the document is `replaced`, make another one.
+ */
 export function providerOf(handle: DocumentHandle): ProviderLike {
   const stops = new Map<Listener, () => void>()
   return {
