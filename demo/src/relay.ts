@@ -6,7 +6,11 @@ import { Throttle } from '@syncline/client/throttle'
 export const network = new Throttle()
 
 /** The relay that served this page; what it has not saved is kept on this device. */
-export const relay = connect(location.origin, { store: indexedDbStore(), webSocket: network.webSocket })
+export const relay = connect(location.origin, {
+  store: indexedDbStore(),
+  webSocket: network.webSocket,
+  transport: 'auto',
+})
 
 const handles = new Set<DocumentHandle>()
 const listeners = new Set<() => void>()

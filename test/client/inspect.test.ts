@@ -21,6 +21,7 @@ test('inspect tells what a document weighs, what is on its way and the last mess
   text.delete(5, 6)
   expect(ada.inspect().status.pending).toBe(2)
   await within('the save', ada.saved())
+  await until('the other to read it', () => bo.doc.getText('text').toString() === 'Hello')
   bo.doc.getText('text').insert(5, '!')
   await until('the answer', () => text.toString() === 'Hello!')
 
@@ -32,7 +33,7 @@ test('inspect tells what a document weighs, what is on its way and the last mess
     deleted: 1,
     subdocuments: 0,
   })
-  expect(connection).toMatchObject({ state: 'online', transport: 'websocket' })
+  expect(connection).toMatchObject({ state: 'online', transport: 'websocket', isElsewhere: false })
   expect(connection.roundTripMs).toBeGreaterThan(0)
   const kinds = messages.map(({ direction, type }) => `${direction} ${type}`)
   expect(kinds).toEqual(expect.arrayContaining(['sent update', 'received ack', 'received update']))

@@ -429,8 +429,8 @@ export class RelayConnection implements Connection, DocumentHost, HandleHost {
     const { recorders } = this.#sessions
     const recorder = recorders.get(document) ?? new Recorder(this.clock)
     recorders.set(document, recorder)
-    const own = this.#tabs?.leads === false ? 'websocket of another tab' : 'websocket'
-    return inspect(document, recorder, { url: this.url, state: this.state, transport: this.#link && own })
+    const { url, state, transport } = this
+    return inspect(document, recorder, { url, state, transport, isElsewhere: this.#tabs?.leads === false })
   }
 
   siblings(name: string, host: SiblingHost): Siblings | null {

@@ -128,7 +128,7 @@ export class SynclineDevtools extends Base {
     // who reads or selects in it is not disturbed while nothing new is there
     if (seen.messages.at(-1) !== this.#shownMessage) rows.replaceChildren(...messageRows(seen.messages))
     this.#shownMessage = seen.messages.at(-1)
-    this.#showControls(seen.connection.transport === 'websocket of another tab')
+    this.#showControls(seen.connection.isElsewhere)
   }
 
   #showControls(isElsewhere = false): void {

@@ -15,7 +15,9 @@ export function factsOf(seen: DocumentInspection | null): Record<string, string>
     Subdocuments: words(({ document }) => count(document.subdocuments)),
     'People here': words(({ people }) => count(people)),
     Connection: words(({ status }) => (status.synced ? `${status.connection}, synced` : status.connection)),
-    Transport: words(({ connection }) => connection.transport ?? 'none'),
+    Transport: words(({ connection: { transport, isElsewhere } }) =>
+      transport === null ? 'none' : `${transport}${isElsewhere ? ', of another tab' : ''}`,
+    ),
     'Round trip': words(({ connection: { roundTripMs } }) => (roundTripMs === null ? '–' : milliseconds(roundTripMs))),
     Pending: words(({ status }) => `${count(status.pending)}, ${count(status.unkept)} in memory alone`),
     Access: words(({ status }) => status.access),

@@ -1,4 +1,4 @@
-import type { ConnectionState, DocumentStatus } from '../types.js'
+import type { ConnectionState, DocumentStatus, TransportKind } from '../types.js'
 
 /** A message between this client and the relay, as far as it is about one document. */
 export interface InspectedMessage {
@@ -44,8 +44,10 @@ export interface DocumentInspection {
   readonly connection: {
     readonly url: string
     readonly state: ConnectionState
-    /** how messages travel: over a socket of this tab or that of another one; null while they don't */
-    readonly transport: 'websocket' | 'websocket of another tab' | null
+    /** how messages travel; null while they don't */
+    readonly transport: TransportKind | null
+    /** another tab has the socket, for this one too */
+    readonly isElsewhere: boolean
     /**
      * ms until the relay has answered, when that was measured last: an update, whose answer waits for the disk, or where
      * nothing is written a comparison, every 5 s at most. Null before the first.
