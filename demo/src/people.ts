@@ -46,12 +46,16 @@ function stored<T>(use: () => T): T | null {
   }
 }
 
-/** Shows oneself to the others, in a colour that nobody here wears where one is left. */
-export function join(awareness: Awareness, name = ownName): void {
+/**
+ * Shows oneself to the others, in a colour that nobody here wears where one is left.
+ *
+ * @param draw picks among those: two who come at once don't see each other yet
+ */
+export function join(awareness: Awareness, name = ownName, draw = awareness.clientID): void {
   const taken = others(awareness).map(({ color }) => color)
   const free = colors.filter((color) => !taken.includes(color))
   const choice = free.length > 0 ? free : colors
-  const color = choice[awareness.clientID % choice.length]!
+  const color = choice[draw % choice.length]!
   awareness.setLocalState({ user: { name, color, colorLight: `${color}33` } satisfies Person })
 }
 

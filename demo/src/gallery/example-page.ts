@@ -100,7 +100,7 @@ function pane(
       return sheet.append(element('p', { role: 'alert' }, 'The editor could not be fetched. Reload the page.'))
     }
     if (side === null) join(handle.awareness)
-    else join(handle.awareness, side)
+    else join(handle.awareness, side, side === 'Left' ? 0 : 1)
     example = loaded.mount(handle, sheet)
   }
 }
