@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import {
   type ClientMessage,
   defaultLimits,
@@ -11,9 +12,9 @@ import {
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { WebSocket } from 'ws'
+import type { Canaries } from '../support/canaries.js'
 import { until } from '../support/until.js'
 import { written } from './bytes.js'
-import type { Canaries } from './canaries.js'
 
 /** Which wire protocol somebody speaks. */
 export type Dialect = 'native' | 'y-websocket' | 'hocuspocus'
@@ -87,6 +88,14 @@ export abstract class Attacker {
   /** Sends a WebSocket message. */
   raw(frame: Uint8Array | string): void {
     this.socket.send(frame)
+  }
+
+  /** Sends WebSocket messages, in as few writes as the system takes. */
+  all(frames: readonly Uint8Array[]): void {
+    const { _socket: stream } = this.socket as unknown as { readonly _socket: Socket }
+    stream.cork()
+    for (const frame of frames) this.raw(frame)
+    stream.uncork()
   }
 
   /** Its session goes on: it is answered once more. */

@@ -3,9 +3,10 @@ import { connect } from '@syncline/client'
 import type { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import type { Canaries } from '../support/canaries.js'
 import type { RelayProcess } from '../support/relay.js'
 import { until } from '../support/until.js'
-import type { Canaries } from './canaries.js'
+import { scannedSockets } from './sockets.js'
 
 /**
  * People who have one document open, each with an unmodified client of another kind, and mean no harm. Each has one
@@ -43,7 +44,7 @@ export class Bystanders {
 
   static async join(relay: RelayProcess, document: string, canaries: Canaries): Promise<Bystanders> {
     const sockets: WebSocket[] = []
-    const Socket = canaries.socketsOf(document, (socket) => sockets.push(socket))
+    const Socket = scannedSockets(canaries, document, (socket) => sockets.push(socket))
     const url = relay.webSocketUrl
     const connections = [0, 1].map(() =>
       connect(url, { webSocket: (to: string, protocols: string | string[]) => new Socket(to, protocols) }),

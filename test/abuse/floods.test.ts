@@ -51,6 +51,12 @@ const heavy = new Uint8Array(12 * 2 ** 20)
 const pings = repeated(message(0, Uint8Array.of(messageTypes.ping)), 20_000)
 const nulls = repeated(message(5, Uint8Array.of(messageTypes.part)), 200_000)
 
+const smallest: { readonly [dialect in Dialect]: Uint8Array } = {
+  native: message(0, Uint8Array.of(messageTypes.pong)),
+  'y-websocket': Uint8Array.of(1, 1, 0), // awareness of nobody
+  hocuspocus: Uint8Array.of(9), // a ping
+}
+
 const floods: readonly Flood[] = [
   byEach('updates that lack another predecessor each, on the same document', 'target', (attacker, round) => {
     for (let i = 0; i < 200; i++) attacker.update(gap(100_000 + 200 * round + i), i % 20 === 0)
@@ -126,6 +132,9 @@ const floods: readonly Flood[] = [
       }
     },
   },
+  byEach('the smallest messages there are, thousands in a write', 'target', (attacker) => {
+    attacker.all(Array.from({ length: 5_000 }, () => smallest[attacker.dialect]))
+  }),
   byEach('edits of another document, as fast as they go', 'busy', (attacker, round) => {
     for (let i = 0; i < 50; i++) attacker.update(textOf(1_000_000 + 50 * round + i, 'x'.repeat(100)), true)
   }),

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { askRelay } from '../../packages/server/src/control/client.js'
+import { Canaries } from '../support/canaries.js'
 import { secret, signed } from '../support/issuer.js'
 import { type RelayProcess, startRelay } from '../support/relay.js'
 import { until } from '../support/until.js'
 import { type Attacker, attackerOf, type Dialect, dialects, HocuspocusAttacker, NativeAttacker } from './attackers.js'
 import { awareness, textOf } from './bytes.js'
-import { Canaries } from './canaries.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'syncline-abuse-'))
 const file = join(directory, 'secret')

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { isLimit } from '../../packages/server/src/limits/limits.js'
+import { Canaries } from '../support/canaries.js'
 import { type RelayProcess, startRelay } from '../support/relay.js'
 import { until } from '../support/until.js'
 import { attackerOf } from './attackers.js'
 import { Bystanders } from './bystanders.js'
-import { Canaries } from './canaries.js'
 import { vitalsOf } from './vitals.js'
 
 // what it takes at rest is some 100 MiB; the rest is garbage that is not collected yet, and what frames may take

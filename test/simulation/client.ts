@@ -14,6 +14,7 @@ import {
   unreachable,
 } from '@syncline/protocol'
 import * as Y from 'yjs'
+import { canaryOf } from '../support/canaries.js'
 import type { End, Link } from './link.js'
 import type { Oracle } from './oracle.js'
 import type { Random } from './random.js'
@@ -216,7 +217,7 @@ export class SimReplica {
   }
 
   #announce(): void {
-    const entry = { clock: ++this.awarenessClock, state: JSON.stringify({ cursor: this.cursor }) }
+    const entry = { clock: ++this.awarenessClock, state: stateOf(this) }
     this.step({ type: 'awareness', update: encodeAwareness(new Map([[this.doc.clientID, entry]])) })
   }
 }
@@ -301,7 +302,7 @@ export class SimClient implements End {
   edit(): void {
     const replica = this.#random.pick(this.replicas)
     const times = 1 + this.#random.int(3)
-    for (let i = 0; i < times; i++) editSomething(replica.doc, this.#random)
+    for (let i = 0; i < times; i++) editSomething(replica.doc, this.#random, canaryOf(replica.name))
     if (this.#random.chance(0.5)) replica.moveCursor(this.#random.int(100))
   }
 
@@ -326,8 +327,13 @@ export class SimClient implements End {
   }
 }
 
+/** What somebody tells of themselves. */
+export function stateOf({ name, cursor }: { readonly name: string; readonly cursor: number }): string {
+  return JSON.stringify({ cursor, at: canaryOf(name) })
+}
+
 /** One edit of some kind. */
-export function editSomething(doc: Y.Doc, random: Random): void {
+export function editSomething(doc: Y.Doc, random: Random, canary = 'def '): void {
   const text = doc.getText('text')
   const map = doc.getMap<unknown>('map')
   const array = doc.getArray<unknown>('array')
@@ -335,7 +341,7 @@ export function editSomething(doc: Y.Doc, random: Random): void {
     case 0:
     case 1:
       // no character of two UTF-16 units: an insertion between the two ends differently on each replica of Yjs
-      return text.insert(random.int(text.length + 1), random.pick(['a', 'bc', 'def ', 'ü', '漢']))
+      return text.insert(random.int(text.length + 1), random.pick(['a', 'bc', canary, 'ü', '漢']))
     case 2:
       return text.delete(0, Math.min(text.length, random.int(3)))
     case 3:

@@ -138,6 +138,34 @@ const mutants: Mutant[] = [
     find: 'if (seed && !this.#takesSeed(update))',
     replace: 'if (seed && update.length === 0)',
   },
+  {
+    name: 'tell people who is in another document',
+    file: 'protocol/src/room/room.ts',
+    find: 'const present = this.#awareness.entries',
+    replace: `const rooms = ((globalThis as { rooms?: Map<string, AwarenessEntries> }).rooms ??= new Map())
+    rooms.set(this.name, this.#awareness.entries)
+    const present = new Map([...rooms.values()].flatMap((entries) => [...entries]))`,
+    says: 'a byte of another document',
+  },
+  {
+    name: 'tell a Hocuspocus provider before the commit that it is saved',
+    file: 'server/src/dialects/savedCount.ts',
+    find: 'if (seq <= this.#acknowledged) {',
+    replace: 'if (seq >= 0) {',
+    says: 'called saved, but not on disk',
+  },
+  {
+    name: 'forget what a Hocuspocus provider asks before its document is open',
+    file: 'server/src/dialects/hocuspocusDocument.ts',
+    find: "if (stateVector && this.#state === 'open') this.#session",
+    replace: "if (stateVector && this.#state === 'over') this.#session",
+  },
+  {
+    name: 'not ask a y-websocket client for what it has',
+    file: 'server/src/dialects/yWebsocket.ts',
+    find: "return reply.stateVector && { type: 'step1', stateVector: reply.stateVector }",
+    replace: 'return null',
+  },
 ]
 
 describeMutants('the simulation notices when the code', { run: './run.ts', seedsMax: 2_000 }, mutants)

@@ -15,6 +15,8 @@ export interface Mutant {
   readonly file: string
   readonly find: string
   readonly replace: string
+  /** what it says when it notices; default: anything */
+  readonly says?: string
 }
 
 /** A simulation that is run with mutants. */
@@ -36,7 +38,7 @@ export function describeMutants(title: string, simulation: Simulation, mutants: 
         await bundle(simulation.run, mutant, file)
         const failure = firstFailure(file, simulation.seedsMax)
         console.info(`${mutant.name}: seed ${failure?.seed}: ${failure?.message.split('\n')[0]?.slice(0, 160)}`)
-        expect(failure).not.toBe(null)
+        expect(failure?.message).toContain(mutant.says ?? '')
       })
     }
 
@@ -72,7 +74,7 @@ async function bundle(run: string, mutant: Mutant | null, outfile: string): Prom
       {
         name: 'mutate',
         setup({ onLoad }) {
-          onLoad({ filter: /packages.(protocol|client).src.*\.ts$/ }, ({ path }) => {
+          onLoad({ filter: /packages.(protocol|client|server).src.*\.ts$/ }, ({ path }) => {
             const source = readFileSync(path, 'utf8')
             if (mutant === null || path !== join(packages, mutant.file)) return { contents: source, loader: 'ts' }
             if (source.split(mutant.find).length !== 2)

@@ -154,7 +154,7 @@ export class Oracle {
     return this.#acknowledged.length
   }
 
-  shown(replica: SimReplica, update: Uint8Array): void {
+  shown(replica: Pick<SimReplica, 'name'>, update: Uint8Array): void {
     if (!this.#isDurable(replica.name, update)) throw new Error(`${replica.name}: shown, but not on disk`)
   }
 
@@ -179,7 +179,7 @@ export class Oracle {
   }
 
   /** It calls all saved that it has, whoever wrote it. */
-  saved(replica: SimReplica): void {
+  saved(replica: Pick<SimReplica, 'name' | 'doc'>): void {
     const coverage = this.#disk.documents.get(replica.name)?.coverage ?? new Coverage()
     for (const [client, clock] of Y.decodeStateVector(Y.encodeStateVector(replica.doc))) {
       // first content is nobody's change, and a copy that is read late can bring some that will be withdrawn

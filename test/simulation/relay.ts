@@ -11,8 +11,11 @@ import {
   type RoomEffect,
   type RoomInput,
   type SessionId,
+  type SessionReply,
+  type SessionRequest,
   unreachable,
 } from '@syncline/protocol'
+import { Canaries } from '../support/canaries.js'
 import type { End, Link } from './link.js'
 import type { Disk } from './log.js'
 import type { Random } from './random.js'
@@ -20,10 +23,19 @@ import type { Time } from './time.js'
 
 const usualLimits = { ...defaultLimits, tailRecordsMax: 8, tailBytesMax: 2_000 }
 
-interface SimSession {
-  readonly id: SessionId
-  readonly connection: RelayConnection
-  readonly channel: Channel
+/** The relay's end of a link, whatever its wire protocol. */
+export interface RelayEnd extends End {
+  link: Link
+}
+
+/** What becomes of a session. */
+export interface SessionEnd {
+  deliver(reply: SessionReply): void
+  ended(): void
+}
+
+interface SimSession extends SessionEnd {
+  readonly connection: RelayEnd
   readonly document: string
 }
 
@@ -40,7 +52,9 @@ export class SimRelay {
   readonly random: Random
   readonly limits: Limits
   readonly notes: Extract<RoomEffect, { type: 'note' }>[] = []
-  readonly #connections = new Set<RelayConnection>()
+  /** what its clients are sent is looked through */
+  readonly canaries = new Canaries()
+  readonly #connections = new Set<RelayEnd>()
   readonly #rooms = new Map<string, SimRoom>()
   readonly #sessions = new Map<SessionId, SimSession>()
   readonly #dirty = new Set<SimRoom>()
@@ -66,7 +80,11 @@ export class SimRelay {
   }
 
   accept(): RelayConnection {
-    const connection = new RelayConnection(this)
+    return this.acceptAs(new RelayConnection(this))
+  }
+
+  /** The same for another wire protocol. */
+  acceptAs<Connection extends RelayEnd>(connection: Connection): Connection {
     this.#connections.add(connection)
     return connection
   }
@@ -89,11 +107,11 @@ export class SimRelay {
 
   /** Sockets are full for a while. */
   congest(share: number): void {
-    for (const session of this.#sessions.values()) {
+    for (const [id, { document }] of this.#sessions) {
       if (!this.random.chance(share)) continue
-      this.input(session.document, { type: 'congested', session: session.id })
-      this.#later(this.random.between(1, 2_000), () => {
-        if (this.#sessions.has(session.id)) this.input(session.document, { type: 'drained', session: session.id })
+      this.input(document, { type: 'congested', session: id })
+      this.later(this.random.between(1, 2_000), () => {
+        if (this.#sessions.has(id)) this.input(document, { type: 'drained', session: id })
       })
     }
   }
@@ -107,10 +125,23 @@ export class SimRelay {
     })
   }
 
-  openSession(connection: RelayConnection, channel: Channel, document: string): SessionId {
+  openSession(connection: RelayEnd, document: string, { deliver, ended }: SessionEnd): SessionId {
     const id = this.#nextSession++
-    this.#sessions.set(id, { id, connection, channel, document })
+    this.#sessions.set(id, { connection, document, deliver, ended })
     return id
+  }
+
+  /** Something that a session's client asks for. */
+  ask(session: SessionId, request: Exclude<SessionRequest, { type: 'open' | 'signal' }>): void {
+    const { document } = this.#sessions.get(session)!
+    this.input(document, { type: 'received', session, request, now: this.time.now })
+  }
+
+  /** What goes to a client that has opened these documents has the canary of no other one. */
+  scan(frame: Uint8Array, open: ReadonlySet<string>): void {
+    this.canaries.scan(frame, open)
+    const [stray] = this.canaries.strays
+    if (stray !== undefined) throw new Error(`a byte of another document: ${stray}`)
   }
 
   input(document: string, input: RoomInput): void {
@@ -120,11 +151,11 @@ export class SimRelay {
     else room.waiting.push(input)
   }
 
-  disconnected(connection: RelayConnection): void {
+  disconnected(connection: RelayEnd): void {
     this.#connections.delete(connection)
-    for (const session of [...this.#sessions.values()]) {
+    for (const [id, session] of [...this.#sessions]) {
       if (session.connection !== connection) continue
-      this.input(session.document, { type: 'left', session: session.id, now: this.time.now })
+      this.input(session.document, { type: 'left', session: id, now: this.time.now })
     }
   }
 
@@ -146,10 +177,7 @@ export class SimRelay {
     for (const effect of effects) {
       switch (effect.type) {
         case 'send':
-          for (const id of effect.to) {
-            const session = this.#sessions.get(id)
-            session?.connection.send({ type: 'session', channel: session.channel, message: effect.message })
-          }
+          for (const id of effect.to) this.#sessions.get(id)?.deliver(effect.message)
           break
         case 'dirty':
           this.#dirty.add(room)
@@ -160,11 +188,11 @@ export class SimRelay {
         case 'end': {
           const session = this.#sessions.get(effect.session)
           this.#sessions.delete(effect.session)
-          session?.connection.ended(session.channel)
+          session?.ended()
           break
         }
         case 'wake':
-          this.#later(effect.at - this.time.now, () =>
+          this.later(effect.at - this.time.now, () =>
             this.input(room.room.name, { type: 'ticked', now: this.time.now }),
           )
           break
@@ -179,7 +207,7 @@ export class SimRelay {
   }
 
   #unloadLater(room: SimRoom): void {
-    this.#later(this.random.between(0, 300), () => {
+    this.later(this.random.between(0, 300), () => {
       if (room.room.idle && this.#rooms.get(room.room.name) === room) this.#rooms.delete(room.room.name)
     })
   }
@@ -202,7 +230,7 @@ export class SimRelay {
     })
   }
 
-  #later(ms: number, run: () => void): void {
+  later(ms: number, run: () => void): void {
     const process = this.#process
     this.time.after(Math.max(0, ms), () => {
       if (process === this.#process) run()
@@ -210,14 +238,18 @@ export class SimRelay {
   }
 }
 
-/** The relay's end of one link. */
-export class RelayConnection implements End {
+const nothing: ReadonlySet<string> = new Set()
+
+/** The relay's end of one link of protocol 1. */
+export class RelayConnection implements RelayEnd {
   link!: Link
   readonly #relay: SimRelay
   /** what its client may do */
   access: Access = 'write'
   readonly #reader = new ClientMessageReader(usualLimits)
-  readonly #channels = new Map<Channel, { id: SessionId; document: string }>()
+  readonly #channels = new Map<Channel, SessionId>()
+  /** by channel, what its client has asked for */
+  readonly #asked = new Map<Channel, ReadonlySet<string>>()
 
   constructor(relay: SimRelay) {
     this.#relay = relay
@@ -229,16 +261,11 @@ export class RelayConnection implements End {
       const { message } = read
       if (message.type !== 'session') continue
       const request = message.message
-      if (request.type === 'open') {
-        const id = this.#relay.openSession(this, message.channel, request.name)
-        this.#channels.set(message.channel, { id, document: request.name })
-        const profile = { author: '', access: this.access, echo: false } as const
-        this.#relay.input(request.name, { type: 'joined', session: id, profile, request })
-        continue
+      if (request.type === 'open') this.#open(message.channel, request)
+      else if (request.type !== 'signal') {
+        const session = this.#channels.get(message.channel)
+        if (session !== undefined) this.#relay.ask(session, request)
       }
-      const session = this.#channels.get(message.channel)
-      if (!session || request.type === 'signal') continue
-      this.#relay.input(session.document, { type: 'received', session: session.id, request, now: this.#relay.time.now })
     }
   }
 
@@ -246,12 +273,23 @@ export class RelayConnection implements End {
     this.#relay.disconnected(this)
   }
 
-  send(message: RelayMessage): void {
-    for (const bytes of encodeRelayMessage(message, usualLimits.frameBytesMax)) this.link.sendTo('client', bytes)
+  #open(channel: Channel, request: Extract<SessionRequest, { type: 'open' }>): void {
+    this.#asked.set(channel, new Set([request.name]))
+    const session = this.#relay.openSession(this, request.name, {
+      deliver: (message) => this.send({ type: 'session', channel, message }),
+      ended: () => this.#channels.delete(channel),
+    })
+    this.#channels.set(channel, session)
+    const profile = { author: '', access: this.access, echo: false } as const
+    this.#relay.input(request.name, { type: 'joined', session, profile, request })
   }
 
-  ended(channel: Channel): void {
-    this.#channels.delete(channel)
+  send(message: RelayMessage): void {
+    const open = message.type === 'session' ? this.#asked.get(message.channel)! : nothing
+    for (const bytes of encodeRelayMessage(message, usualLimits.frameBytesMax)) {
+      this.#relay.scan(bytes, open)
+      this.link.sendTo('client', bytes)
+    }
   }
 }
 

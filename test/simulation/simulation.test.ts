@@ -18,6 +18,9 @@ describe(`worlds ${from} to ${from + count - 1}`, () => {
     packs: 0,
     refusals: 0,
     replacements: 0,
+    dialectClients: 0,
+    dialectEdits: 0,
+    canaries: 0,
   }
   for (let batch = 0; batch < batches; batch++) {
     test(`keep every promise (${batch + 1} of ${batches})`, { timeout: 600_000 }, () => {

@@ -1,6 +1,8 @@
 import { mergeUpdates, seedFrom } from '@syncline/protocol'
 import * as Y from 'yjs'
 import { SimClient, type SimReplica } from './client.js'
+import { type DialectClient, type DialectReplica, SimHocuspocusClient, SimYClient } from './dialectClients.js'
+import { HocuspocusEnd, YEnd } from './dialects.js'
 import { Link } from './link.js'
 import { Disk, loadStored, quietDoc } from './log.js'
 import { Oracle } from './oracle.js'
@@ -22,6 +24,8 @@ const halfOpenTimeoutMs = 20_000
  * Where things are `kept`, tabs share the databases of their device, which are late and fail, and tabs are closed without
  * warning. Beside restores they are closed only when all they have is kept.
  *
+ * Clients of other wire protocols are there too, where nothing is refused: those have no word for it.
+ *
  * With refusals, some edits are such as no relay takes, clients lose the right to write, and documents have first content.
  */
 const kinds = ['tabs', 'tabs', 'restores', 'lies', 'kept', 'kept', 'keptRestores', 'refusals', 'keptRefusals'] as const
@@ -41,6 +45,11 @@ export interface WorldReport {
   /** what was set aside */
   readonly refusals: number
   readonly replacements: number
+  /** clients of other wire protocols, and what they typed */
+  readonly dialectClients: number
+  readonly dialectEdits: number
+  /** frames with the canary of a document that their client had opened */
+  readonly canaries: number
 }
 
 /** First content of an application, and of its next version. */
@@ -59,11 +68,14 @@ export class World {
   readonly #relay: SimRelay
   readonly #documents: string[]
   readonly #clients: SimClient[] = []
+  /** clients of other wire protocols, which stay to the end */
+  readonly #dialectClients: readonly DialectClient[]
   readonly #kind: Kind
   readonly #devices: Map<string, SimDatabase>[]
   readonly #readers = new Set<Map<string, SimDatabase>>()
   #calm = false
   #edits = 0
+  #dialectEdits = 0
   #crashes = 0
   #restoreCount = 0
 
@@ -75,12 +87,15 @@ export class World {
     this.#kind = this.#random.pick(kinds)
     const updateBytesMax = this.#refuses ? 600 : Number.POSITIVE_INFINITY
     this.#relay = new SimRelay(this.#disk, this.#time, this.#random, updateBytesMax)
+    for (const document of this.#documents) this.#relay.canaries.of(document)
     const devices = this.#keeps ? [0, 1] : []
     this.#devices = devices.map(
       () => new Map(this.#documents.map((name) => [name, new SimDatabase(this.#time, this.#random)])),
     )
     const clients = 2 + this.#random.int(3)
     for (let i = 0; i < clients; i++) this.#clients.push(this.#newClient())
+    this.#dialectClients = this.#refuses ? [] : this.#newDialectClients()
+    for (const client of this.#dialectClients) this.#reconnectDialect(client)
   }
 
   /** Runs the world to its end. Throws where a promise was broken. */
@@ -113,6 +128,9 @@ export class World {
       replacements: this.#clients
         .flatMap(({ replicas }) => replicas)
         .reduce((sum, { replacements }) => sum + replacements, 0),
+      dialectClients: this.#dialectClients.length,
+      dialectEdits: this.#dialectEdits,
+      canaries: this.#relay.canaries.seen,
     }
   }
 
@@ -123,6 +141,15 @@ export class World {
         this.#edits++
         this.#random.pick(this.#clients).edit()
       })
+    }
+    for (const client of this.#dialectClients) {
+      for (let i = this.#random.int(12); i > 0; i--) {
+        this.#during(() => {
+          this.#dialectEdits++
+          client.edit()
+        })
+      }
+      for (let i = this.#random.int(3); i > 0; i--) this.#during(() => client.link?.cut(this.#random.pick([1, 2_000])))
     }
     if (this.#refuses) {
       for (let i = this.#random.int(4); i > 0; i--) this.#during(() => this.#random.pick(this.#clients).overdo())
@@ -189,6 +216,27 @@ export class World {
     end.link = link
     end.access = client.access
     client.connect(link)
+  }
+
+  #newDialectClients(): DialectClient[] {
+    const clients: DialectClient[] = []
+    if (this.#random.chance(0.3))
+      clients.push(new SimYClient(this.#random.pick(this.#documents), this.#oracle, this.#time, this.#random))
+    if (this.#random.chance(0.3))
+      clients.push(new SimHocuspocusClient(this.#documents, this.#oracle, this.#time, this.#random))
+    return clients
+  }
+
+  #reconnectDialect(client: DialectClient): void {
+    this.#time.after(this.#random.between(1, 1_000), () => {
+      if (client.link === null && this.#relay.alive) {
+        const end =
+          client instanceof SimYClient ? new YEnd(this.#relay, client.replicas[0].name) : new HocuspocusEnd(this.#relay)
+        end.link = new Link(this.#time, this.#random, client, this.#relay.acceptAs(end))
+        client.connect(end.link)
+      }
+      this.#reconnectDialect(client)
+    })
   }
 
   #crashRelay(meanwhile: () => void = () => {}): void {
@@ -267,9 +315,11 @@ export class World {
       const replicas = this.#clients.map(
         (client) => client.replicas.find(({ name }) => name === document) as SimReplica,
       )
+      const guests = this.#dialectClients.flatMap((client) => client.replicas.filter(({ name }) => name === document))
       for (const replica of replicas) checkReplica(replica, fresh)
+      for (const guest of guests) checkEqual(guest, fresh)
       for (const replica of replicas) this.#oracle.checkRefused(replica)
-      checkAwareness(replicas)
+      checkAwareness([...replicas, ...guests])
       for (const replica of replicas) checkCopy(replica, fresh, !this.#restores)
     }
   }
@@ -294,6 +344,10 @@ export class World {
 function checkReplica({ name, doc, peer }: SimReplica, fresh: Y.Doc): void {
   if (peer.state.at !== 'live') throw new Error(`${name}: a peer is ${peer.state.at} after the calm`)
   if (peer.pending > 0) throw new Error(`${name}: ${peer.pending} changes are pending after the calm`)
+  checkEqual({ name, doc }, fresh)
+}
+
+function checkEqual({ name, doc }: Pick<SimReplica, 'name' | 'doc'>, fresh: Y.Doc): void {
   const [ours, theirs] = [stateOf(doc), stateOf(fresh)]
   if (ours !== theirs) throw new Error(`${name}: a replica differs from the log:\n${ours}\n${theirs}`)
 }
@@ -318,7 +372,7 @@ function checkCopy({ name, database, peer }: SimReplica, fresh: Y.Doc, marked: b
   if (ours !== theirs) throw new Error(`${name}: a local copy differs from the log:\n${ours}\n${theirs}`)
 }
 
-function checkAwareness(replicas: readonly SimReplica[]): void {
+function checkAwareness(replicas: readonly (SimReplica | DialectReplica)[]): void {
   for (const replica of replicas) {
     const expected = replicas
       .filter((other) => other !== replica)

@@ -13,6 +13,7 @@ import type { Authorize, Revocation, Visitor } from './auth/authorize.js'
 import type { RevocationStore } from './auth/revocations.js'
 import type { SubdocumentAccess } from './auth/subdocuments.js'
 import type { Clock } from './clock.js'
+import { ClientSession } from './connection/clientSession.js'
 import type { RelayContext } from './connection/context.js'
 import { HttpTransport } from './connection/http/transport.js'
 import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/link.js'
@@ -440,7 +441,7 @@ export class Relay {
   #handlerOf(route: Route, link: Link, visitor: Visitor): LinkHandler {
     if (route.to === 'native') return new NativeConnection(link, this.#context, visitor)
     if (route.to === 'hocuspocus') return new HocuspocusConnection(link, this.#context, visitor)
-    return new YWebsocketConnection(link, this.#context, route.document, visitor)
+    return new YWebsocketConnection(link, (wire) => new ClientSession(this.#context, wire), route.document, visitor)
   }
 
   #beatLater(): void {

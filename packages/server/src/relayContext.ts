@@ -8,6 +8,7 @@ import { Backlog } from './backlog.js'
 import { systemClock } from './clock.js'
 import type { RelayContext } from './connection/context.js'
 import { Reassurance } from './connection/reassurance.js'
+import { Slices } from './connection/slices.js'
 import { newCounters } from './counters.js'
 import { ProxyTrust } from './limits/address.js'
 import { Limiter } from './limits/limiter.js'
@@ -72,5 +73,6 @@ export function contextOf(
   const gate = new Gate({ authorize, revocations, limits, clock, logger, exception })
   const bounds = { backlog, limiter: new Limiter(limits, clock), proxies: new ProxyTrust(options.trustProxy ?? []) }
   const reassurance = new Reassurance(clock)
-  return { limits, clock, logger, counters, ...bounds, reassurance, rooms, gate, nextSession, exception }
+  return { limits, clock, logger, counters, ...bounds, reassurance,
+    slices: new Slices(), rooms, gate, nextSession, exception }
 }

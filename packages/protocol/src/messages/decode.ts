@@ -60,6 +60,11 @@ export class ClientMessageReader {
   read(frame: Uint8Array): Read<ClientMessage>[] {
     return this.#frames.read(frame)
   }
+
+  /** As {@link read} does, one by one as they are asked for; null stands for a part of a message that has no end yet. */
+  steps(frame: Uint8Array): Iterable<Read<ClientMessage> | null> {
+    return this.#frames.steps(frame)
+  }
 }
 
 /** Reads what a relay sends: one for each connection, since large messages arrive in parts. */
@@ -99,9 +104,15 @@ class FrameReader<Message> {
 
   read(frame: Uint8Array): Read<Message>[] {
     const results: Read<Message>[] = []
+    for (const read of this.steps(frame)) if (read !== null) results.push(read)
+    return results
+  }
+
+  *steps(frame: Uint8Array): Generator<Read<Message> | null, void> {
     const decoder = decoding.createDecoder(frame)
     while (decoder.pos < frame.length) {
       let channel: Channel | null = null
+      let read: Read<Message> | null = null
       try {
         const length = readVarUint(decoder)
         const end = decoder.pos + length
@@ -115,14 +126,14 @@ class FrameReader<Message> {
         const body = frame.subarray(decoder.pos, end)
         decoder.pos = end
         const message = this.#message(channel ?? connectionChannel, body)
-        if (message !== null) results.push({ ok: true, message })
+        if (message !== null) read = { ok: true, message }
       } catch (error) {
         if (channel !== null) this.#drop(channel)
-        results.push({ ok: false, channel, error: asMalformed(error) })
-        if (channel === null) break
+        else decoder.pos = frame.length
+        read = { ok: false, channel, error: asMalformed(error) }
       }
+      yield read
     }
-    return results
   }
 
   #message(channel: Channel, body: Uint8Array): Message | null {

@@ -8,6 +8,7 @@ import type { RelayLimits } from '../limits/limits.js'
 import type { Logger } from '../logger.js'
 import type { Rooms } from '../rooms/rooms.js'
 import type { Reassurance } from './reassurance.js'
+import type { Slices } from './slices.js'
 
 /** What all connections of a relay share. */
 export interface RelayContext {
@@ -20,6 +21,7 @@ export interface RelayContext {
   readonly limiter: Limiter
   readonly proxies: ProxyTrust
   readonly reassurance: Reassurance
+  readonly slices: Slices
   readonly gate: Gate
   /** a number for a new session, unique within the relay */
   readonly nextSession: () => number

@@ -5,6 +5,7 @@ import type { Held } from '../backlog.js'
 import { countRefusal } from '../counters.js'
 import { type Account, type Measure, waitMsMax } from '../limits/account.js'
 import type { RelayContext } from './context.js'
+import { Inbox } from './inbox.js'
 import { Outbox } from './outbox.js'
 import type { ByteSource, LinkSocket } from './socket.js'
 
@@ -27,8 +28,12 @@ export interface LinkHandler {
   readonly slowReaderStatus: number
   /** puts messages into WebSocket messages */
   pack(messages: Uint8Array[]): readonly Uint8Array[]
-  /** one binary message; the bytes are the handler's to keep */
-  received(frame: Uint8Array): void
+  /**
+   * one binary message; the bytes are the handler's to keep
+   *
+   * @returns null, or what goes on with it, message by message
+   */
+  received(frame: Uint8Array): Iterator<void> | null
   /** the reader of a channel does not keep up, or does again */
   congested(channel: number, isCongested: boolean): void
   /** nothing was heard for a while: ask for a sign of life */
@@ -79,11 +84,14 @@ export class Link implements Held {
   readonly #stream: Socket | null
   readonly #context: RelayContext
   readonly #outbox: Outbox
+  readonly #inbox: Inbox
   #handler: LinkHandler | null = null
   #isOpen = true
   #isReceiving = true
   #isPaused = false
   #isHeld = false
+  /** it has brought more than fits its slice of the process' time */
+  #isBusy = false
   /** it asks for more than it takes */
   #isOverfed = false
   /** ms since 1970: it is not read before; null where it is */
@@ -124,18 +132,29 @@ export class Link implements Held {
       },
       guarded: (run) => this.guarded(run),
     })
+    this.#inbox = new Inbox(context.slices, {
+      take: (frame) => this.#take(frame),
+      onBusy: (isBusy) => {
+        this.#isBusy = isBusy
+        this.#readOrWait()
+      },
+      guarded: (run) => this.guarded(run),
+    })
     socket.on('message', (data, isBinary) => this.guarded(() => this.#receive(data, isBinary)))
     socket.on('error', (error) => {
       // too large, or no WebSocket frame: ws closes it with a status that says so
       if ('code' in error && String(error.code).startsWith('WS_ERR_')) countRefusal(context.counters, 'malformed_frame')
       context.logger.debug({ event: 'socket_failed', error }, 'a socket failed')
     })
+    // after all that it has brought
     socket.on('close', (status) => {
-      if (this.#isOpen && status !== 1006) this.#ending = { status, code: 'closed' }
-      if (this.#isOpen && status === 1006 && this.#silentBeats < silentBeatsMax) this.#ending = { status, code: 'cut' }
-      this.#end()
-      forget()
-      this.#tell()
+      this.#inbox.whenDone(() => {
+        if (this.#isOpen && status !== 1006) this.#ending = { status, code: 'closed' }
+        if (this.#isOpen && status === 1006 && this.#silentBeats < silentBeatsMax) this.#ending = { status, code: 'cut' }
+        this.#end()
+        forget()
+        this.#tell()
+      })
     })
   }
 
@@ -226,6 +245,7 @@ export class Link implements Held {
   leave(retryMs: number): void {
     this.guarded(() => this.#handler?.leaving(retryMs))
     this.#isReceiving = false
+    this.#inbox.clear()
   }
 
   /** Closes the connection after all that is on its way was given to the socket. */
@@ -314,7 +334,7 @@ export class Link implements Held {
   }
 
   get #isUnread(): boolean {
-    return this.#isPaused || this.#isHeld || this.#isOverfed || this.#throttledUntil !== null
+    return this.#isPaused || this.#isHeld || this.#isOverfed || this.#isBusy || this.#throttledUntil !== null
   }
 
   #readOrWait(): void {
@@ -347,8 +367,14 @@ export class Link implements Held {
     this.#receivedBytes += frame.length
     this.#receivedMessages++
     this.charge('bytes', frame.length)
-    this.#handler?.received(owned(frame))
+    this.#inbox.push(owned(frame))
+  }
+
+  #take(frame: Uint8Array): Iterator<void> | null {
+    if (!this.#isReceiving) return null
+    const rest = this.#handler?.received(frame) ?? null
     if (this.#outbox.isFull) this.#waitUntilItTakesSome()
+    return rest
   }
 
   /** Answers to what it says shall not pile up where it does not read them. */
@@ -368,6 +394,7 @@ export class Link implements Held {
     this.#context.backlog.forget(this)
     this.#context.reassurance.remove(this)
     this.#cancelThrottle()
+    this.#inbox.clear()
     this.#outbox.clear()
     this.guarded(() => this.#handler?.ended())
   }

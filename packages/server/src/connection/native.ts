@@ -3,6 +3,7 @@ import type {
   ClientMessage,
   ConnectionReply,
   ConnectionRequest,
+  Read,
   RelayMessage,
   SessionReply,
   SessionRequest,
@@ -69,16 +70,21 @@ export class NativeConnection implements LinkHandler {
     return packFrames(messages, this.#context.limits.frameBytesMax)
   }
 
-  received(frame: Uint8Array): void {
-    for (const read of this.#reader.read(frame)) {
+  *received(frame: Uint8Array): Generator<void, void> {
+    for (const read of this.#reader.steps(frame)) {
+      if (read !== null) this.#take(read)
+      yield
       if (!this.#link.isOpen) return
-      this.#link.charge('messages', 1)
-      if (read.ok) this.#handle(read.message)
-      else if (read.channel === null || !this.#isGreeted) return this.#link.fail(4400, read.error)
-      else this.#refuse(read.channel, read.error)
     }
     if (this.#isPongDue) this.#sendConnection({ type: 'pong' })
     this.#isPongDue = false
+  }
+
+  #take(read: Read<ClientMessage>): void {
+    this.#link.charge('messages', 1)
+    if (read.ok) this.#handle(read.message)
+    else if (read.channel === null || !this.#isGreeted) this.#link.fail(4400, read.error)
+    else this.#refuse(read.channel, read.error)
   }
 
   congested(channel: Channel, isCongested: boolean): void {

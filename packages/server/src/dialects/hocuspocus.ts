@@ -1,11 +1,12 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Visitor } from '../auth/authorize.js'
 import { tokenIn } from '../auth/bearer.js'
+import { ClientSession } from '../connection/clientSession.js'
 import type { RelayContext } from '../connection/context.js'
 import type { Link, LinkHandler } from '../connection/link.js'
 import { countRefusal } from '../counters.js'
 import { HocuspocusDocument } from './hocuspocusDocument.js'
-import { decodeHocuspocus, encodeHocuspocus, pingFrame, pongFrame } from './hocuspocusMessages.js'
+import { decodeHocuspocus, encodeHocuspocus, type HocuspocusFrame, pingFrame, pongFrame } from './hocuspocusMessages.js'
 
 // a provider that shares a socket with others of its document appends NUL and a number of its own
 const sessionIdLengthMax = 64
@@ -50,12 +51,15 @@ export class HocuspocusConnection implements LinkHandler {
     return messages
   }
 
-  received(bytes: Uint8Array): void {
+  received(bytes: Uint8Array): null {
     this.#link.charge('messages', 1)
     const frame = this.#decoded(bytes)
-    if (frame === null || frame.type === 'pong') return
-    if (frame.type === 'ping') return this.#link.send(0, [pongFrame])
-    const { key, request } = frame
+    if (frame?.type === 'ping') this.#link.send(0, [pongFrame])
+    if (frame?.type === 'document') this.#take(frame)
+    return null
+  }
+
+  #take({ key, request }: Extract<HocuspocusFrame, { type: 'document' }>): void {
     if (key.length > this.#keyLengthMax)
       return this.#link.fail(4400, new SynclineError('invalid_name', 'It is too long'))
     const open = this.#documents.get(key)
@@ -144,7 +148,8 @@ export class HocuspocusConnection implements LinkHandler {
         lost: (reason) => this.#link.finish(resetStatus, reason),
         ended: () => this.#forget(key, channel),
       },
-      this.#context,
+      this.#context.limits.updateBytesMax,
+      (wire) => new ClientSession(this.#context, wire),
     )
     this.#documents.set(key, { document, channel })
     this.#byChannel.set(channel, document)

@@ -1,10 +1,9 @@
 import type { ErrorCode, SessionReply } from '@syncline/protocol'
 import { SynclineError, unreachable } from '@syncline/protocol'
 import type { Credentials } from '../auth/authorize.js'
-import { ClientSession } from '../connection/clientSession.js'
-import type { RelayContext } from '../connection/context.js'
 import type { Account } from '../limits/account.js'
 import type { SharedReply } from '../rooms/session.js'
+import type { DialectSession, NewSession } from './dialectSession.js'
 import { encodeHocuspocus, type HocuspocusReply, type HocuspocusRequest } from './hocuspocusMessages.js'
 import { SavedCount } from './savedCount.js'
 
@@ -57,17 +56,18 @@ const denials: ReadonlySet<ErrorCode> = new Set([
 export class HocuspocusDocument {
   readonly #wire: HocuspocusWire
   readonly #updateBytesMax: number
-  readonly #session: ClientSession
+  readonly #session: DialectSession
   readonly #saved = new SavedCount()
   #state: 'opening' | 'open' | 'over' = 'opening'
   #waiting: { stateVector: Uint8Array | null; awareness: Uint8Array | null } = { stateVector: null, awareness: null }
   #seq = 0
   #token = ''
 
-  constructor(wire: HocuspocusWire, context: RelayContext) {
+  /** @param updateBytesMax its own limit: a provider's frame may be larger */
+  constructor(wire: HocuspocusWire, updateBytesMax: number, newSession: NewSession) {
     this.#wire = wire
-    this.#updateBytesMax = context.limits.updateBytesMax
-    this.#session = new ClientSession(context, {
+    this.#updateBytesMax = updateBytesMax
+    this.#session = newSession({
       account: wire.account,
       echo: true,
       credentials: () => wire.credentials(this.#token),

@@ -2,10 +2,9 @@ import type { Ending, ErrorCode, SessionReply } from '@syncline/protocol'
 import { unreachable } from '@syncline/protocol'
 import type { Visitor } from '../auth/authorize.js'
 import { tokenIn } from '../auth/bearer.js'
-import { ClientSession } from '../connection/clientSession.js'
-import type { RelayContext } from '../connection/context.js'
 import type { Link, LinkHandler } from '../connection/link.js'
 import type { SharedReply } from '../rooms/session.js'
+import type { DialectSession, NewSession } from './dialectSession.js'
 import { decodeYMessage, encodeYMessage, type YMessage } from './yMessages.js'
 
 // an update that contains nothing, and an awareness message that names nobody
@@ -14,6 +13,12 @@ const keepAlive = Uint8Array.of(1, 1, 0)
 
 /** Closes a connection for good whose message is too large; the 1009 of WebSocket would bring the client back. */
 export const tooLargeStatus = 4413
+
+/** What it needs of its link. */
+export type YLink = Pick<
+  Link,
+  'account' | 'charge' | 'close' | 'fail' | 'hold' | 'holdFor' | 'pause' | 'ping' | 'resume' | 'send' | 'whenRoom'
+>
 
 /**
  * An unmodified y-websocket client: one connection, one document.
@@ -25,14 +30,14 @@ export const tooLargeStatus = 4413
 export class YWebsocketConnection implements LinkHandler {
   // 4408 would keep the client from coming back
   readonly slowReaderStatus = 4508
-  readonly #link: Link
-  readonly #session: ClientSession
+  readonly #link: YLink
+  readonly #session: DialectSession
   #seq = 0
 
-  constructor(link: Link, context: RelayContext, document: string, visitor: Visitor) {
+  constructor(link: YLink, newSession: NewSession, document: string, visitor: Visitor) {
     this.#link = link
     const token = tokenIn(visitor)
-    this.#session = new ClientSession(context, {
+    this.#session = newSession({
       account: link.account,
       echo: true,
       credentials: () => ({ token, visitor }),
@@ -58,15 +63,11 @@ export class YWebsocketConnection implements LinkHandler {
     return messages
   }
 
-  received(frame: Uint8Array): void {
+  received(frame: Uint8Array): null {
     this.#link.charge('messages', 1)
-    let message: YMessage | null
-    try {
-      message = decodeYMessage(frame)
-    } catch (error) {
-      return this.#link.fail(4400, error)
-    }
+    const message = this.#decoded(frame)
     if (message) this.#handle(message)
+    return null
   }
 
   congested(_channel: number, isCongested: boolean): void {
@@ -89,6 +90,15 @@ export class YWebsocketConnection implements LinkHandler {
 
   ended(): void {
     this.#session.leave()
+  }
+
+  #decoded(frame: Uint8Array): YMessage | null {
+    try {
+      return decodeYMessage(frame)
+    } catch (error) {
+      this.#link.fail(4400, error)
+      return null
+    }
   }
 
   #handle(message: YMessage): void {

@@ -1,0 +1,113 @@
+import type { Sliced, Slices } from './slices.js'
+
+// a frame of keystrokes takes a hundredth of it
+const sliceMs = 2
+
+/** What an inbox does. */
+export interface InboxOptions {
+  /** takes a frame, or begins to: what is left is done whenever the iterator is asked for its next */
+  readonly take: (frame: Uint8Array) => Iterator<void> | null
+  /** more waits than fits a slice, or no more */
+  readonly onBusy: (isBusy: boolean) => void
+  /** runs what may throw */
+  readonly guarded: (run: () => void) => void
+}
+
+/**
+ * The frames of one connection, in order. They are taken as they come; a connection that wants more of the process' time
+ * than its slice, with one frame or with many, waits until others had theirs.
+ */
+export class Inbox implements Sliced {
+  readonly #slices: Slices
+  readonly #options: InboxOptions
+  #frames: Uint8Array[] = []
+  /** those before it were taken */
+  #next = 0
+  #begun: Iterator<void> | null = null
+  #isBusy = false
+  /** what it has used of its slice, in ms: less as time passes */
+  #usedMs = 0
+  #lastAt = 0
+  #onDone: (() => void) | null = null
+
+  constructor(slices: Slices, options: InboxOptions) {
+    this.#slices = slices
+    this.#options = options
+  }
+
+  push(frame: Uint8Array): void {
+    this.#frames.push(frame)
+    if (this.#isBusy || !this.#run()) return
+    this.#isBusy = true
+    this.#options.onBusy(true)
+    this.#slices.add(this)
+  }
+
+  /** Calls back once, when all that has come is taken. */
+  whenDone(call: () => void): void {
+    this.#onDone = call
+    if (!this.#isBusy) this.#settle()
+  }
+
+  /** Drops what was not taken. */
+  clear(): void {
+    this.#forget()
+    this.#begun = null
+    this.#slices.remove(this)
+    this.#isBusy = false
+    this.#settle()
+  }
+
+  goOn(): boolean {
+    this.#usedMs = 0 // it has waited for it
+    if (this.#run()) return true
+    if (!this.#isBusy) return false // it was cleared
+    this.#isBusy = false
+    this.#options.onBusy(false)
+    this.#settle()
+    return false
+  }
+
+  /** True where there is more to do. */
+  #run(): boolean {
+    const begin = performance.now()
+    const used = Math.max(0, this.#usedMs - (begin - this.#lastAt))
+    let now = begin
+    while (this.#hasMore) {
+      if (used + now - begin >= sliceMs) break
+      this.#options.guarded(this.#step)
+      now = performance.now()
+    }
+    this.#usedMs = used + now - begin
+    this.#lastAt = now
+    return this.#hasMore
+  }
+
+  get #hasMore(): boolean {
+    return this.#begun !== null || this.#next < this.#frames.length
+  }
+
+  readonly #step = (): void => {
+    const begun = this.#begun ?? this.#takeNext()
+    // where it throws, the frame is over
+    this.#begun = null
+    if (begun !== null && begun.next().done !== true) this.#begun = begun
+  }
+
+  #takeNext(): Iterator<void> | null {
+    const frame = this.#frames[this.#next++]!
+    if (this.#next === this.#frames.length) this.#forget()
+    return this.#options.take(frame)
+  }
+
+  #forget(): void {
+    this.#frames = []
+    this.#next = 0
+  }
+
+  #settle(): void {
+    const call = this.#onDone
+    this.#onDone = null
+    call?.()
+  }
+}
