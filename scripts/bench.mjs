@@ -2,9 +2,9 @@
  * `npm run bench`: installs, builds, and runs test/bench/main.ts on a core of its own. The servers that ours is compared
  * with are installed here, once, and by nothing else; where that fails, or with `--quick`, it goes on without them.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build as bundle } from 'esbuild'
+import { installPeers } from './peers.mjs'
 import { build, install, requireNode, root, run } from './prepare.mjs'
 
 const args = process.argv.slice(2)
@@ -27,16 +27,3 @@ await bundle({
   logLevel: 'error',
 })
 process.exitCode = await run(process.execPath, [join(output, 'main.mjs'), ...args])
-
-/** What is installed is what the lockfile said when it was installed. */
-async function installPeers() {
-  const folder = join(source, 'peers')
-  const lockfile = readFileSync(join(folder, 'package-lock.json'), 'utf8')
-  const stamp = join(output, 'peers')
-  if (existsSync(join(folder, 'node_modules')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === lockfile) return
-  console.log('Installing the servers to compare with (once)…')
-  const isInstalled = (await run('npm', ['ci', '--prefix', folder, '--no-audit', '--no-fund'])) === 0
-  if (!isInstalled) return console.log('They could not be installed; npm says above why. Going on without them.')
-  mkdirSync(output, { recursive: true })
-  writeFileSync(stamp, lockfile)
-}

@@ -31,7 +31,11 @@ export interface Target {
   readonly document: string
   readonly canaries: Canaries
   readonly token?: string
+  /** where each wire protocol is spoken; default: where the relay does */
+  readonly paths?: { readonly 'y-websocket': string; readonly hocuspocus: string }
 }
+
+const relayPaths = { 'y-websocket': '/y/', hocuspocus: '/hocuspocus' }
 
 /** A client that says what it likes, in one of the wire protocols. */
 export abstract class Attacker {
@@ -206,7 +210,8 @@ export class YAttacker extends Attacker {
 
   constructor(target: Target) {
     const query = target.token === undefined ? '' : `?token=${target.token}`
-    super(target, `/y/${encodeURIComponent(target.document)}${query}`)
+    const { 'y-websocket': path } = target.paths ?? relayPaths
+    super(target, `${path}${encodeURIComponent(target.document)}${query}`)
     this.opens(target.document)
   }
 
@@ -251,7 +256,7 @@ export class HocuspocusAttacker extends Attacker {
   #key: string
 
   constructor(target: Target) {
-    super(target, '/hocuspocus')
+    super(target, (target.paths ?? relayPaths).hocuspocus)
     this.#key = target.document
   }
 

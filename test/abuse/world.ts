@@ -11,7 +11,7 @@ import { vitalsOf } from './vitals.js'
 const peakMiBMax = 700
 
 // the rates have tests of their own: here is what would come of all this without them
-const rates = ['Connections', 'Opens', 'Messages', 'Bytes', 'ExchangeBytes'].flatMap((what) =>
+const rates = ['Connections', 'Refusals', 'Opens', 'Messages', 'Bytes', 'ExchangeBytes'].flatMap((what) =>
   ['address', 'subject', 'session'].flatMap((whose) => ['Burst', 'PerSecond'].map((how) => `${whose}${what}${how}`)),
 )
 const unbounded = rates.filter(isLimit).flatMap((name) => ['--limit', `${name}=1000000000000`])

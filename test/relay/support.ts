@@ -29,6 +29,8 @@ import {
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
+import * as version1 from 'y-websocket-1'
+import * as version2 from 'y-websocket-2'
 import * as Y from 'yjs'
 import { until } from '../support/until.js'
 import type { TestSocket } from './httpSocket.js'
@@ -257,6 +259,25 @@ export class NativeClient {
   }
 }
 
+const yProviders = {
+  1: version1.WebsocketProvider as unknown as typeof WebsocketProvider,
+  2: version2.WebsocketProvider as unknown as typeof WebsocketProvider,
+  3: WebsocketProvider,
+} as const
+
+/** A version of y-websocket that is tested. */
+export type YVersion = keyof typeof yProviders
+
+/** How a y-websocket client joins. */
+export interface YOptions {
+  readonly params?: Record<string, string>
+  readonly protocols?: string[]
+  /** default: by the relay alone */
+  readonly disableBc?: boolean
+  /** default 3 */
+  readonly version?: YVersion
+}
+
 /** An unmodified y-websocket client. */
 export interface YClient {
   readonly provider: WebsocketProvider
@@ -273,9 +294,9 @@ export function joinYWebsocket(
   url: string,
   name: string,
   doc = new Y.Doc(),
-  options: { readonly params?: Record<string, string>; readonly protocols?: string[] } = {},
+  { version = 3, ...options }: YOptions = {},
 ): YClient {
-  const provider = new WebsocketProvider(`${url}/y`, name, doc, {
+  const provider = new yProviders[version](`${url}/y`, name, doc, {
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     disableBc: true,
     maxBackoffTime: 100,

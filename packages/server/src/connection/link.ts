@@ -101,6 +101,7 @@ export class Link implements Held {
   #receivedMessages = 0
   readonly #beganAt: number
   #ending: Ending = { status: 1006, code: 'silent' }
+  #cancelClosing = () => {}
   /** what it has brought, where its stream counts nothing */
   #heardBytes = 0
   #silentBeats = 0
@@ -150,8 +151,10 @@ export class Link implements Held {
     socket.on('close', (status) => {
       this.#inbox.whenDone(() => {
         if (this.#isOpen && status !== 1006) this.#ending = { status, code: 'closed' }
-        if (this.#isOpen && status === 1006 && this.#silentBeats < silentBeatsMax) this.#ending = { status, code: 'cut' }
+        if (this.#isOpen && status === 1006 && this.#silentBeats < silentBeatsMax)
+          this.#ending = { status, code: 'cut' }
         this.#end()
+        this.#cancelClosing()
         forget()
         this.#tell()
       })
@@ -268,7 +271,10 @@ export class Link implements Held {
     this.#close({ status, code: error.code }, `${error.code}: ${error.message}`)
   }
 
-  /** Closes the connection; what the socket was not given yet is dropped. */
+  /**
+   * Closes the connection; what the socket was not given yet is dropped. Where an address was refused too often, it is
+   * told later: its clients come back whatever they are told.
+   */
   close(status: number, reason: string): void {
     this.#close({ status, code: reason }, reason)
   }
@@ -295,8 +301,12 @@ export class Link implements Held {
     if (!this.#isOpen) return
     this.#ending = ending
     this.#end()
-    this.#socket.resume() // or the peer's own closing frame is never read
-    this.#socket.close(ending.status, closeReason(reason))
+    const { status } = ending
+    const ms = isFinal(status) ? this.#context.limiter.take('refusals', 1, [this.account]) : 0
+    if (ms === 0) return this.#shut(status, reason)
+    this.#socket.pause()
+    this.#closingBeats = -Math.ceil(ms / beatMs)
+    this.#cancelClosing = this.#context.clock.after(Math.ceil(ms), () => this.#shut(status, reason))
   }
 
   /** One line for each connection, with all that it came to. */
@@ -388,6 +398,11 @@ export class Link implements Held {
     })
   }
 
+  #shut(status: number, reason: string): void {
+    this.#socket.resume() // or the peer's own closing frame is never read
+    this.#socket.close(status, closeReason(reason))
+  }
+
   #end(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -407,6 +422,11 @@ export class Link implements Held {
 function owned(frame: Buffer): Uint8Array {
   const { buffer, byteOffset, length } = frame
   return buffer.byteLength > 2 * length ? new Uint8Array(frame) : new Uint8Array(buffer, byteOffset, length)
+}
+
+/** Those that say that coming back is of no use. */
+function isFinal(status: number): boolean {
+  return status >= 4400 && status < 4500
 }
 
 const closeReasonBytesMax = 123 // RFC 6455

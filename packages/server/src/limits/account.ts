@@ -1,7 +1,7 @@
 import type { RelayLimits } from './limits.js'
 
 /** What is rationed. */
-export type Measure = 'connections' | 'opens' | 'messages' | 'bytes' | 'exchangeBytes' | 'signals'
+export type Measure = 'connections' | 'refusals' | 'opens' | 'messages' | 'bytes' | 'exchangeBytes' | 'signals'
 
 /** What is there at once, and what is added to it in a second. */
 export interface Rate {
@@ -106,6 +106,7 @@ export class Accounts {
 export function addressRates(limits: RelayLimits): Rates {
   return {
     connections: { burst: limits.addressConnectionsBurst, perSecond: limits.addressConnectionsPerSecond },
+    refusals: { burst: limits.addressRefusalsBurst, perSecond: limits.addressRefusalsPerSecond },
     opens: { burst: limits.addressOpensBurst, perSecond: limits.addressOpensPerSecond },
     messages: { burst: limits.addressMessagesBurst, perSecond: limits.addressMessagesPerSecond },
     bytes: { burst: limits.addressBytesBurst, perSecond: limits.addressBytesPerSecond },

@@ -14,6 +14,9 @@ export interface RelayLimits extends Limits {
   /** connections that an address makes */
   readonly addressConnectionsBurst: number
   readonly addressConnectionsPerSecond: number
+  /** connections of an address that end for good: some clients come back all the same, ten times a second */
+  readonly addressRefusalsBurst: number
+  readonly addressRefusalsPerSecond: number
   /** documents that an address opens, and tokens that it has checked */
   readonly addressOpensBurst: number
   readonly addressOpensPerSecond: number
@@ -53,6 +56,8 @@ export const defaultRelayLimits: RelayLimits = Object.freeze({
   addressConnectionsMax: 10_000,
   addressConnectionsBurst: 2_000, // all of them come back at once after a restart
   addressConnectionsPerSecond: 100,
+  addressRefusalsBurst: 200,
+  addressRefusalsPerSecond: 1,
   addressOpensBurst: 20_000,
   addressOpensPerSecond: 1_000,
   addressMessagesBurst: 50_000,
