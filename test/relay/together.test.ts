@@ -16,7 +16,7 @@ interface Client {
   readonly doc: Y.Doc
   /** what it brought is saved, as far as it can tell */
   isSaved(): boolean
-  goOffline(): void
+  goOffline(): void | Promise<void>
   goOnline(): void
 }
 
@@ -51,7 +51,11 @@ function hocuspocus(url: string, version: 3 | 4): Client {
     name: `Hocuspocus ${version}`,
     doc,
     isSaved: () => provider.isSynced && !provider.hasUnsyncedChanges,
-    goOffline: () => socket.disconnect(),
+    // one that is told to connect before it has noticed stays as it is
+    goOffline: () => {
+      socket.disconnect()
+      return until('the provider to be offline', () => socket.status === 'disconnected')
+    },
     goOnline: () => void socket.connect(),
   }
 }
@@ -73,7 +77,7 @@ test(`clients of all kinds in one document, offline and back, end equal (SYNCLIN
     const client = random.pick(clients)
     if (offline.delete(client)) client.goOnline()
     else if (random.chance(0.4)) {
-      client.goOffline()
+      await client.goOffline()
       offline.add(client)
     }
     for (let edits = random.int(4); edits > 0; edits--) editSomething(random.pick(clients).doc, random)
