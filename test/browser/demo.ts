@@ -9,6 +9,7 @@ import { visit } from '../support/browser.js'
 import { joinNative } from '../support/clients.js'
 import { type RelayProcess, startRelay } from '../support/relay.js'
 import { until, within } from '../support/until.js'
+import { Watch } from '../support/watch.js'
 
 /** What kind of editor a document has: its name begins with it. */
 export type Kind = 'text' | 'code'
@@ -43,15 +44,18 @@ const reconnectMsMax = 20_000
 export class Demo {
   readonly relay: RelayProcess
   readonly #browser: Browser
+  readonly #watch: Watch
 
-  constructor(relay: RelayProcess, browser: Browser) {
+  constructor(relay: RelayProcess, browser: Browser, watch: Watch) {
     this.relay = relay
     this.#browser = browser
+    this.#watch = watch
   }
 
   /** Somebody opens a page of the demo, and sees it once what it shows is in sync. */
   async open(name: string, path: string, options: BrowserContextOptions = {}): Promise<Person> {
     const { page } = await visit(this.#browser, name, options)
+    this.#watch.page(page)
     await page.addInitScript(keepRecord)
     await page.addInitScript((own) => localStorage.setItem('syncline.name', own), name)
     const person = new Person(name, page, this.relay)
@@ -79,11 +83,14 @@ export class Demo {
 export async function startDemo(browser: Browser): Promise<Demo> {
   if (!existsSync(built)) throw new Error('the demo is not built: npm run build')
   const relay = await startRelay({ args: ['--static', built] })
+  const watch = new Watch(relay)
   onTestFinished(async () => {
+    await watch.end()
     await relay.stop()
     expect(relay.complaints, 'what the relay complained of').toBe('')
+    expect(watch.canaries.strays, 'what came to a page that had not opened it').toEqual([])
   })
-  return new Demo(relay, browser)
+  return new Demo(relay, browser, watch)
 }
 
 function paragraph(line: string): Y.XmlElement {

@@ -50,13 +50,19 @@ class Peer {
     if (!(await inTime(this.#seed(document)))) return 'the document is not served'
     const { pid } = this.#server
     const before = { cpuMs: cpuMsOf(pid), peak: peakBytesOf(pid) }
-    seen.push(await this.#attack(row, document))
+    const attacker = await this.#attacker(document)
+    seen.push(await this.#attack(row, attacker))
     const harm = (await this.#isGone()) ? 'the process ended' : (await this.#serves()) ? '' : hung
     if (harm !== '') {
       await this.#again()
       return [...seen, harm].join('; ')
     }
-    seen.push(await this.#newcomer(document))
+    const live = await this.#newcomer(document)
+    attacker.leave()
+    const stored = await this.#newcomer(document)
+    seen.push(live.fault, stored.fault === live.fault ? '' : `after a reload: ${stored.fault || 'well'}`)
+    if (live.state !== stored.state) seen.push('another document after a reload')
+    else if (live.state !== seedState && live.fault === '') seen.push('kept')
     if (await this.#isGone()) {
       await this.#again()
       return [...seen, 'the process ended when the document was opened'].join('; ')
@@ -91,14 +97,12 @@ class Peer {
     writer.leave()
   }
 
-  async #attack(row: Abuse, document: string): Promise<string> {
-    const attacker = await this.#attacker(document)
+  async #attack(row: Abuse, attacker: Attacker): Promise<string> {
     const isIn = row.joins === false || (await inTime(attacker.join()))
     if (!isIn) return told(attacker) || 'not let in'
     const isDone = await inTime(Promise.resolve(row.attack(attacker as never, { clientID: 1 })))
     const isServed = await inTime(attacker.isServed(), () => told(attacker) !== '')
     const answer = told(attacker) || (isServed ? 'served' : isDone ? 'no answer' : 'not done in time')
-    attacker.leave()
     return answer
   }
 
@@ -117,7 +121,7 @@ class Peer {
   }
 
   /** Whether the document opens for somebody who comes later, and is whole. */
-  async #newcomer(document: string): Promise<string> {
+  async #newcomer(document: string): Promise<{ readonly fault: string; readonly state: string }> {
     const doc = new Y.Doc()
     let fault = ''
     const reader = await this.#attacker(document)
@@ -130,13 +134,20 @@ class Peer {
       }
     })
     const isIn = await inTime(reader.join())
+    // one that loads while it answers sends the rest a little later
+    await new Promise((done) => setTimeout(done, 300))
     const ending = told(reader)
     reader.leave()
-    if (fault !== '') return fault
-    if (!isIn) return `a newcomer is not served${ending === '' ? '' : `: ${ending}`}`
-    if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) return 'a load has pending content'
-    return ''
+    const isPending = doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+    if (!isIn) fault ||= `a newcomer is not served${ending === '' ? '' : `: ${ending}`}`
+    else if (isPending) fault ||= 'a load has pending content'
+    return { fault, state: stateOf(doc) }
   }
+}
+
+/** What tells two documents apart. */
+function stateOf(doc: Y.Doc): string {
+  return Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64')
 }
 
 function told({ closed, ended }: Attacker): string {
@@ -180,6 +191,10 @@ function applyTo(doc: Y.Doc, dialect: Dialect, frame: Uint8Array): void {
   const length = number()
   Y.applyUpdate(doc, frame.subarray(at, at + length))
 }
+
+const seeded = new Y.Doc()
+Y.applyUpdate(seeded, textOf(1, 'seed'))
+const seedState = stateOf(seeded)
 
 const rows = new Map<string, string[]>()
 for (const { name, dialect, kind: kindName } of peers) {
