@@ -126,7 +126,8 @@ describe('what comes up', () => {
     await send(1, hello)
     const pings = (count: number) => Buffer.concat(Array.from({ length: count }, () => ping))
     expect((await send(2, pings(1_300))).status).toBe(204)
-    expect(relay.stats().throttles).toBe(1)
+    // it takes turns with others: some of them may be looked at later
+    await until('it to be held', () => relay.stats().throttles === 1)
     // four wait, and one is too many
     const statuses: number[] = []
     const waiting = Array.from({ length: 5 }, () => send(3, ping).then(({ status }) => statuses.push(status)))
