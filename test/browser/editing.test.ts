@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser, withoutBrowser } from '../support/browser.js'
 import { until } from '../support/until.js'
+import { watched } from '../support/watch.js'
 import { type Demo, expectHonesty, type Kind, type Person, startDemo } from './demo.js'
 
 const timeout = 60_000 // after an outage the longest backoff may have to pass
@@ -199,5 +200,11 @@ describe.skipIf(withoutBrowser)('two people in two browsers', { timeout }, () =>
     await ada.leave()
     await demo.relay.start()
     await expectNewcomerReads(demo, path, ['Ada: on the disk', 'Bo: '])
+  })
+
+  // each of the tests above has looked for strays in its end
+  test('are sent nothing of a document that they have not opened', () => {
+    console.log(`${watched.frames} frames and answers to pages: ${watched.seen} canaries of their own documents`)
+    expect(watched.seen).toBeGreaterThan(0)
   })
 })

@@ -19,14 +19,15 @@ export class Watch {
   readonly canaries = new Canaries()
   readonly #relay: RelayProcess
   readonly #planted = new Set<string>()
-  readonly #others: NativePerson
+  readonly #others: readonly NativePerson[]
   readonly #writing: NodeJS.Timeout
 
   constructor(relay: RelayProcess) {
     this.#relay = relay
-    this.#others = joinNative(relay, elsewhere)
-    this.#others.synced.catch(() => {}) // the relay may be gone by then
-    const map = this.#others.doc.getMap('canary')
+    // two, so that what one of them writes is sent to somebody
+    this.#others = [joinNative(relay, elsewhere), joinNative(relay, elsewhere)]
+    for (const { synced } of this.#others) synced.catch(() => {}) // the relay may be gone by then
+    const map = this.#others[0]!.doc.getMap('canary')
     this.#writing = setInterval(() => map.set('text', this.canaries.of(elsewhere)), writeMs)
   }
 
@@ -38,7 +39,7 @@ export class Watch {
 
   async end(): Promise<void> {
     clearInterval(this.#writing)
-    await this.#others.leave()
+    await Promise.all(this.#others.map((other) => other.leave()))
     watched.frames += this.canaries.frames
     watched.seen += this.canaries.seen
   }
