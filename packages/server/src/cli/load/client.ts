@@ -112,6 +112,7 @@ export class LoadClient {
         return this.#ended('resync')
       case 'awareness':
       case 'access':
+      case 'signal':
       case 'digest':
         return
     }
