@@ -65,7 +65,8 @@ export class LiveRoom implements CommitSource {
   #ackFrom: number | null = null
   /** what of the backlog is this room's */
   #backlogBytes = 0
-  #updates = 0
+  /** that sessions have sent since the document is in memory */
+  updates = 0
   #isForgotten = false
   #onSettled = nothing
   #cancelWake = nothing
@@ -83,11 +84,6 @@ export class LiveRoom implements CommitSource {
 
   get sessions(): number {
     return this.#sessions.size
-  }
-
-  /** Updates that sessions have sent since the document is in memory. */
-  get updates(): number {
-    return this.#updates
   }
 
   /** About what the document weighs: what comparing it with what somebody has costs. */
@@ -131,7 +127,7 @@ export class LiveRoom implements CommitSource {
     if (request.type === 'update') {
       this.#context.counters.updates++
       this.#updateAt ??= performance.now()
-      this.#updates++
+      this.updates++
     }
     if (request.type === 'awareness') this.#context.counters.awareness++
     const queuedBytes = this.#room.queuedBytes
