@@ -57,7 +57,7 @@ describe('without WebSockets', () => {
     await adas.close()
     expect(adas.transport).toBeNull()
     await until('Ada to be gone', () => !names().includes('Ada'))
-    expect(relay.stats.connections).toBe(2)
+    await until('its connection to be gone', () => relay.stats.connections === 2)
   })
 
   test('what was typed offline, and while the relay restarts, comes back', async () => {
