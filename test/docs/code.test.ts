@@ -54,7 +54,7 @@ async function run(folder: string, ...names: readonly string[]): Promise<string[
   child.stderr.on('data', (bytes) => {
     err += bytes
   })
-  const [code] = await within(`${names.join(' and ')} to end`, once(child, 'close'), 25_000)
+  const [code] = await within(`${names.join(' and ')} to end`, once(child, 'close'), 60_000)
   expect([code, err]).toEqual([0, ''])
   return out.split('\n').filter((line) => line !== '')
 }
@@ -106,7 +106,7 @@ function expectEqual(one: Y.Doc | undefined, other: Y.Doc): void {
   expect(one && Y.encodeStateAsUpdate(one)).toEqual(Y.encodeStateAsUpdate(other))
 }
 
-describe('the way from', () => {
+describe('the way from', { timeout: 90_000 }, () => {
   test('y-websocket: import, the old client, the new one, and back into y-leveldb', async () => {
     const page = 'docs/migrating/y-websocket.md'
     const line = 'syncline import y-leveldb ./dbDir --data ./data'
