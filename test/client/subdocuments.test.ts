@@ -1,5 +1,5 @@
 import { type Connection, type DocumentHandle, memoryStore, type OpenOptions } from '@syncline/client'
-import { type Authorize, authorizeByJwt } from '@syncline/server'
+import { type Authorize, authorizeByJwt, withPublicRead } from '@syncline/server'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -279,6 +279,16 @@ describe('the grants of a subdocument', () => {
     expect([handle.status.error?.code, asked]).toEqual(['unauthorized', [`book/${guid}`]])
     await relay.revoke({ subject: 'ada' })
     expect(asked).toContain('revoked')
+  })
+
+  test('let everybody read what is in a document that everybody reads, and nothing beside it', async () => {
+    const relay = await startRelay({ authorize: withPublicRead(await byJwt(), ['book']) })
+    const { chapter } = await write(join(relay, { token: await token({ book: 'write' }) }))
+    const stranger = join(relay).open(chapter.name)
+    await within('the chapter', stranger.synced)
+    expect([textOf(stranger).toString(), stranger.status.access]).toEqual(['Once', 'read'])
+    const beside = join(relay).open(`books/${guid}`)
+    await expect(within('an answer', beside.synced)).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
   test('are taken away with those of its parent', async () => {

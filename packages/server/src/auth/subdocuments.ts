@@ -20,10 +20,10 @@ export function parentsOf(document: string): string[] {
  */
 export function withParents(authorize: Authorize): Authorize {
   const decide = async (request: GrantRequest): Promise<Grant> => {
-    let best = await unlessForbidden(authorize(request))
+    let best = await unlessKeptOut(authorize, request)
     for (const document of parentsOf(request.document)) {
       if (isWriting(best)) break
-      const found = await unlessForbidden(authorize({ ...request, document }))
+      const found = await unlessKeptOut(authorize, { ...request, document })
       if (best instanceof SynclineError || isWriting(found)) best = found instanceof SynclineError ? best : found
     }
     if (best instanceof SynclineError) throw best
@@ -32,11 +32,14 @@ export function withParents(authorize: Authorize): Authorize {
   return Object.assign(decide, authorize.revoked ? { revoked: authorize.revoked } : {})
 }
 
-async function unlessForbidden(asked: Promise<Grant>): Promise<Grant | SynclineError> {
+/** A grant, or why there is none for this document, though there may be one for another. */
+async function unlessKeptOut(authorize: Authorize, request: GrantRequest): Promise<Grant | SynclineError> {
   try {
-    return await asked
+    return await authorize(request)
   } catch (error) {
-    if (error instanceof SynclineError && error.code === 'forbidden') return error
+    // whoever shows no token may be let in where everybody may read
+    const isStranger = request.token === null && error instanceof SynclineError && error.code === 'unauthorized'
+    if (isStranger || (error instanceof SynclineError && error.code === 'forbidden')) return error
     throw error
   }
 }
