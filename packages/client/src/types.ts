@@ -227,6 +227,11 @@ export interface DocumentHandle {
    */
   openSubdocument(which: string | Y.Doc, options?: SubdocumentOptions): DocumentHandle
   /**
+   * What the document weighs, how it reaches the relay, and its last messages: for development. What is recorded (messages,
+   * updates over time, the round trip) is so from the first call on. A call costs what encoding the document does.
+   */
+  inspect(): DocumentInspection
+  /**
    * Says something in passing to everybody else who has the document open: a reaction, a nudge, "look here". It is kept
    * nowhere, and whoever is not there, or does not keep up, misses it.
    *
@@ -237,11 +242,6 @@ export interface DocumentHandle {
   signal(payload: unknown): boolean
   /** Calls back with what others, or the application's backend, say in passing; the result stops it. */
   on(event: 'signal', listener: (payload: unknown) => void): () => void
-  /**
-   * What the document weighs, how it reaches the relay, and its last messages: for development. What is recorded (messages,
-   * updates over time, the round trip) is so from the first call on. A call costs what encoding the document does.
-   */
-  inspect(): DocumentInspection
   /**
    * Calls back when something was refused, or first content withdrawn: `doc` and `awareness` are others now. The old ones
    * show what they showed and are left to the application; nothing of them is synced any more. Bind editors anew.

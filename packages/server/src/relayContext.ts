@@ -73,6 +73,17 @@ export function contextOf(
   const gate = new Gate({ authorize, revocations, limits, clock, logger, exception })
   const bounds = { backlog, limiter: new Limiter(limits, clock), proxies: new ProxyTrust(options.trustProxy ?? []) }
   const reassurance = new Reassurance(clock)
-  return { limits, clock, logger, counters, ...bounds, reassurance,
-    slices: new Slices(), rooms, gate, nextSession, exception }
+  return {
+    limits,
+    clock,
+    logger,
+    counters,
+    ...bounds,
+    reassurance,
+    slices: new Slices(),
+    rooms,
+    gate,
+    nextSession,
+    exception,
+  }
 }

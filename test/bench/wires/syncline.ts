@@ -83,7 +83,6 @@ class SynclineCodec implements Codec {
       case 'closed':
         return to.failed(JSON.stringify(reply))
       case 'access':
-      case 'signal':
       case 'digest':
       case 'signal':
         return
