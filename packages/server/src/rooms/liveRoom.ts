@@ -24,9 +24,7 @@ import { Signals } from './signals.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
 
-// one for all: there are many rooms
-const nothing = () => {}
-
+const nothing = () => {} // one for all: there are many rooms
 // what is smaller is encoded again before it is looked up
 const sharedBytesMin = 16 * 1024
 
