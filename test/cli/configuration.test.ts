@@ -62,3 +62,33 @@ test('the help shows every command in a group, and every setting of serve', () =
   const ungrouped = /^Commands:\n((?: {2}.*\n)*)/m.exec(help)?.[1] ?? ''
   expect(ungrouped).toMatch(/^ {2}help .*\n$/)
 })
+
+test('every command prints JSON, and nothing else, with --json', async () => {
+  const program = createProgram(async () => {})
+  const leaves = program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))
+  const without = leaves.filter((command) => !command.options.some(({ long }) => long === '--json'))
+  // one prints when it listens, the other prints documents
+  expect(without.map((command) => command.name()).toSorted()).toEqual(['export', 'serve'])
+
+  const data = ['--data', join(emptyDirectory(), 'data'), '--json']
+  const file = join(emptyDirectory(), 'notes.json')
+  writeFileSync(file, JSON.stringify({ format: 1, roots: { title: { type: 'text', delta: [{ insert: 'Hello' }] } } }))
+  const secret = join(emptyDirectory(), 'secret.txt')
+  writeFileSync(secret, 'a secret of more than thirty-two bytes')
+  const runs: readonly (readonly [code: number, keys: readonly string[], ...args: string[]])[] = [
+    [0, ['bytes', 'isNew', 'name', 'position'], 'doc', 'import', 'notes', '--format', 'json', '--file', file, ...data],
+    [0, ['compacted', 'name'], 'doc', 'compact', 'notes', ...data],
+    [0, ['deleted', 'name'], 'doc', 'delete', 'notes', '--yes', ...data],
+    [0, ['created', 'name'], 'doc', 'create', 'notes', ...data],
+    [0, ['sessions'], 'revoke', '--subject', 'ada', ...data],
+    [1, ['running'], 'status', ...data],
+    [0, ['token'], 'token', '--subject', 'ada', '--document', 'a:read', '--jwt-secret-file', secret, '--json'],
+  ]
+  for (const [code, keys, ...args] of runs) {
+    const said = await ended(startSyncline(...args))
+    expect([args.slice(0, 2), said.code, said.err]).toEqual([args.slice(0, 2), code, ''])
+    expect(Object.keys(JSON.parse(said.out)).toSorted()).toEqual(keys)
+  }
+  const failed = await ended(startSyncline('doc', 'delete', 'nobody', '--yes', ...data))
+  expect(failed).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^syncline: no_document: /) })
+})

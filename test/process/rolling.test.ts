@@ -76,7 +76,7 @@ test('a rolling restart under load: it says that it drains, spreads who leaves, 
 
   await relay.start()
   const isBack = () => absences.every(({ to }) => to > 0)
-  await until('everybody to be back', isBack, { timeoutMs: 25_000, seen: () => absences })
+  await until('everybody to be back', isBack, { timeoutMs: 45_000, seen: () => absences })
   for (const typist of typists) typist.stop()
   await until('all of it to be saved', () => natives.every(({ person }) => person.handle.status.saved))
 
@@ -100,4 +100,4 @@ test('a rolling restart under load: it says that it drains, spreads who leaves, 
   )
   expect(spreadMs).toBeGreaterThan(200)
   await Promise.all(seats.map(({ person }) => person.leave()))
-})
+}, 90_000)

@@ -34,6 +34,8 @@ export interface Counters {
   awareness: number
   /** writes that failed, after which the log was opened anew */
   storageFaults: number
+  /** documents that were deleted, since nobody had changed them for so long */
+  expired: number
   /** times a connection was not read for a while, since too much waited for the disk */
   holds: number
   /** times a connection was not read for a while, since it sent more than it may in such a time */
@@ -78,6 +80,7 @@ export function newCounters(): Counters {
     rejectedByCode: {},
     awareness: 0,
     storageFaults: 0,
+    expired: 0,
     refusedByCode: {},
     authFailures: 0,
     rateLimited: 0,

@@ -39,6 +39,7 @@ const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]
   rejected: ['rejected', 'Updates that were rejected, while their sessions went on.'],
   awareness: ['awareness_messages', 'Awareness messages (cursors) that sessions sent.'],
   storageFaults: ['storage_faults', 'Writes that failed; nothing is acknowledged until the log was opened anew.'],
+  expired: ['expired_documents', 'Documents deleted since nobody had changed them for so long.'],
   throttles: ['throttles', 'Times a connection was not read for a while, since it sent more than it may.'],
   holds: ['holds', 'Times a connection was not read for a while, since too much waited for the disk.'],
   slowReaders: ['slow_readers', 'Connections closed since they did not take what was sent to them.'],

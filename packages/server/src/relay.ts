@@ -16,6 +16,7 @@ import type { Clock } from './clock.js'
 import { ClientSession } from './connection/clientSession.js'
 import type { RelayContext } from './connection/context.js'
 import { HttpTransport } from './connection/http/transport.js'
+import { leavingMs } from './connection/leaving.js'
 import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
 import type { LinkSocket } from './connection/socket.js'
@@ -32,6 +33,8 @@ import { Overload } from './limits/limiter.js'
 import { limitsWith, type RelayLimits } from './limits/limits.js'
 import type { Load } from './loading/loader.js'
 import type { Logger } from './logger.js'
+import type { QuietHours } from './maintenance/quietHours.js'
+import { type RetentionRule, retentionOf } from './maintenance/retention.js'
 import type { CommitObserver } from './metrics.js'
 import { nameMatcher } from './names.js'
 import { contextOf, edgesOf } from './relayContext.js'
@@ -41,12 +44,6 @@ import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgr
 import type { StoreHook, WebhookEndpoint, WebhookRetry } from './webhooks/types.js'
 import { type WebhookStatus, type Webhooks, webhooksOf } from './webhooks/webhooks.js'
 
-// When they come back is spread over a time that grows with their number, and our client doubles it by chance: the
-// relay that comes next has a few hundred to let in each second, not all of them at once.
-const leavingMsMin = 500
-const leavingMsEach = 1
-const leavingSpreadMsMin = 1_000
-const leavingSpreadMsMax = 15_000
 // how long a drain waits for readers
 const drainMs = 3_000
 
@@ -87,6 +84,10 @@ export interface RelayOptions {
    * stands for any characters
    */
   readonly keepHistory?: readonly string[]
+  /** Documents that nobody has changed for so long are deleted for good, looked for once an hour. Default: none */
+  readonly deleteAfter?: readonly RetentionRule[]
+  /** Compaction that can wait is done in these hours. Default: at any time */
+  readonly quietHours?: QuietHours | null
   /**
    * The disk of the log: while less than the reserve is free, edits are refused with `disk_full` and documents can be
    * read. LevelDB loses what it calls written when a disk is full.
@@ -192,6 +193,8 @@ export class Relay {
       const reserve = new Reserve(options.disk, { clock, logger, changed: (isLow) => this.#rooms.setReadOnly(isLow) })
       this.#detach.push(() => reserve.close())
     }
+    const retention = retentionOf(options.deleteAfter ?? [], this.#context)
+    this.#detach.push(() => retention?.close())
   }
 
   /** False while documents cannot be opened and changed: the log has failed, its disk is full, or the relay is stopping. */
@@ -471,12 +474,6 @@ export class Relay {
     await this.#rooms.close()
     for (const close of this.#closeLast) await close()
   }
-}
-
-/** When the connection at this place of so many shall come back, in ms. */
-function leavingMs(place: number, count: number): number {
-  const spreadMs = Math.min(Math.max(count * leavingMsEach, leavingSpreadMsMin), leavingSpreadMsMax)
-  return Math.round(leavingMsMin + (place / count) * spreadMs)
 }
 
 const upgradeStatuses: { readonly [code in ErrorCode]?: number } = {

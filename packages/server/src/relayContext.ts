@@ -62,6 +62,7 @@ export function contextOf(
     unloadMs,
     newEpoch,
     keepsHistory,
+    quietHours: options.quietHours ?? null,
   })
   let sessions = 0
   const nextSession = () => ++sessions

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { BackupManifest } from '../log/index.js'
 import { restoreBackup } from '../log/restore.js'
+import { withProgress } from './progress.js'
 import { relayOrLog } from './relayOrLog.js'
 import { setting, sharedDataSetting } from './setting.js'
 import { counted, printable, printableJson, printLine } from './terminal.js'
@@ -33,15 +34,15 @@ export function addBackup(program: Command): void {
 async function backup(directory: string, { data, json }: BackupOptions): Promise<void> {
   // the relay has another working directory
   const target = resolve(directory)
-  const manifest = await relayOrLog(data, { path: '/backup', body: { directory: target } }, (log) =>
-    log.backUp(target, Date.now()),
-  )
+  const asked = { path: '/backup', body: { directory: target } } as const
+  const manifest = await withProgress('backup', () => relayOrLog(data, asked, (log) => log.backUp(target, Date.now())))
   await printLine(json ? printableJson(manifest) : `${textOf(manifest)} in ${printable(directory)}`)
 }
 
 async function restore(directory: string, { data, json }: BackupOptions): Promise<void> {
   const newEpoch = () => randomBytes(8).toString('hex')
-  const manifest = await restoreBackup(directory, data, { time: Date.now(), newEpoch })
+  const options = { time: Date.now(), newEpoch }
+  const manifest = await withProgress('restore', () => restoreBackup(directory, data, options))
   await printLine(json ? printableJson(manifest) : `${textOf(manifest)} are in ${printable(data)}`)
 }
 

@@ -5,6 +5,7 @@ import { checkLog, type LogCheck, type LogRepair, repairLog } from '../log/maint
 import type { Repair } from '../log/repair.js'
 import type { WriteAheadFault } from '../log/writeAhead.js'
 import { assertLog } from './data.js'
+import { withProgress } from './progress.js'
 import { dataSetting } from './setting.js'
 import { counted, printable, printableJson, printLine } from './terminal.js'
 
@@ -33,11 +34,17 @@ export function addCheck(program: Command): void {
 
 async function check({ data, deep = false, json }: CheckOptions): Promise<void> {
   await assertLog(data)
+  let examined = 0
   const tell = async (found: Examination) => {
+    examined++
     if (json) await printLine(printableJson(found))
     else if (found.faults.length > 0) await printLine(textOf(found))
   }
-  const sum = await checkLog(data, { deep, time: Date.now() }, tell)
+  const sum = await withProgress(
+    'check',
+    () => checkLog(data, { deep, time: Date.now() }, tell),
+    () => `${counted(examined, 'document')} so far`,
+  )
   await printLine(json ? printableJson(sum) : sumOf(sum))
   if (sum.damaged > 0 || sum.unreadable !== null || sum.writeAhead.some(({ isEnd }) => !isEnd)) process.exitCode = 1
 }
@@ -46,10 +53,12 @@ async function repair({ data, json }: CheckOptions): Promise<void> {
   await assertLog(data)
   let repaired = 0
   const options = { time: Date.now(), newEpoch: () => randomBytes(8).toString('hex') }
-  const sum = await repairLog(data, options, async (done) => {
+  const tell = async (done: Repair) => {
     repaired++
     await printLine(json ? printableJson(done) : repairedText(done))
-  })
+  }
+  const repairing = () => repairLog(data, options, tell)
+  const sum = await withProgress('repair', repairing, () => `${counted(repaired, 'document')} repaired so far`)
   await printLine(json ? printableJson({ repaired, ...sum }) : repairedSum(repaired, sum))
 }
 

@@ -7,6 +7,8 @@ import type { SubdocumentAccess } from '../auth/index.js'
 import type { TrustProxy } from '../limits/address.js'
 import type { RelayLimits } from '../limits/limits.js'
 import { type LogLevel, logLevels } from '../logger.js'
+import { QuietHours } from '../maintenance/quietHours.js'
+import { type RetentionRule, retentionRule } from '../maintenance/retention.js'
 import { isOrigin } from '../upgrade.js'
 import { version } from '../version.js'
 import { type AuthOptions, authFault, authOf, authSettings, authShape, secretInEnvironment } from './auth.js'
@@ -42,6 +44,8 @@ export interface ServeOptions {
   readonly allowOrigins: readonly string[]
   /** patterns of names of documents */
   readonly keepHistory: readonly string[]
+  readonly deleteAfter: readonly RetentionRule[]
+  readonly quietHours: QuietHours | null
   /** of what is read over HTTP, or null for the default */
   readonly cacheControl: string | null
   /** bytes to leave free on the disk, or null for the default */
@@ -87,6 +91,19 @@ const serveSchema = z
       )
       .default([]),
     keepHistory: z.array(z.string().min(1, 'expected a pattern of names such as notes/*')).default([]),
+    deleteAfter: z
+      .array(z.string())
+      .default([])
+      .transform((given, context) =>
+        given.map(
+          (text) => retentionRule(text) ?? refuse(context, 'expected days such as 90, 7=drafts/* or never=plan'),
+        ),
+      ),
+    quietHours: z
+      .string()
+      .transform((text, context) => QuietHours.parse(text) ?? refuse(context, 'expected hours such as 02:00-05:00'))
+      .nullable()
+      .default(null),
     cacheControl: z
       .string()
       .regex(/^[\x20-\x7e]{1,200}$/, 'expected a value such as "public, max-age=5"')
@@ -113,6 +130,11 @@ const serveSchema = z
     path: ['tlsCert'],
     message: 'a certificate and its key go together: --tls-cert and --tls-key',
   })
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
 
 /** The command line of `syncline`; `serve` is called with what was asked for. */
 export function createProgram(serve: (options: ServeOptions) => Promise<void>): Command {
@@ -176,6 +198,16 @@ export function serveSettings(): Option[] {
       'keep every change of documents with such names; repeatable, * stands for any characters',
     ).argParser(collectList),
     setting(
+      'delete-after',
+      '<days[=pattern]>',
+      'delete documents that nobody has changed for so long, such as 90, 7=drafts/* or never=plan; repeatable',
+    ).argParser(collectList),
+    setting(
+      'quiet-hours',
+      '<from-to>',
+      'compact what can wait in these hours, such as 02:00-05:00 (default: any time)',
+    ),
+    setting(
       'disk-reserve',
       '<bytes>',
       'take no edits while less is free on the disk, such as 512MiB (default: 256MiB or 1% of the disk)',
@@ -230,6 +262,7 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
   const { host, port, data, logLevel, keepHistory, diskReserve, allowOrigin, tlsCert, tlsKey } = parsed.data
   const tls = tlsCert === undefined || tlsKey === undefined ? null : { cert: tlsCert, key: tlsKey }
   const auth = authOf(parsed.data)
+  const { deleteAfter, quietHours } = parsed.data
   const {
     static: files,
     cacheControl,
@@ -254,6 +287,8 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
   }
   return {
     ...resolved,
+    deleteAfter,
+    quietHours,
     cacheControl,
     metricsPort,
     auth,

@@ -4,8 +4,13 @@ import type { Revocation } from '../auth/authorize.js'
 import { revocationFile } from '../auth/revocationFile.js'
 import { assertRevocation, Revocations } from '../auth/revocations.js'
 import { relayOrLog } from './relayOrLog.js'
-import { sharedDataSetting } from './setting.js'
-import { counted, printLine } from './terminal.js'
+import { jsonOption, sharedDataSetting } from './setting.js'
+import { counted, printableJson, printLine } from './terminal.js'
+
+interface RevokeOptions extends Revocation {
+  readonly data: string
+  readonly json?: true
+}
 
 /** The revocations of a data directory. */
 export function revocationsIn(data: string) {
@@ -20,7 +25,8 @@ export function addRevoke(program: Command): void {
     .option('--subject <name>', 'of this subject')
     .option('--document <name>', 'to this document; without a subject, of everybody')
     .addOption(sharedDataSetting())
-    .action(async ({ data, subject, document }: Revocation & { readonly data: string }) => {
+    .addOption(jsonOption())
+    .action(async ({ data, subject, document, json }: RevokeOptions) => {
       const revocation = {
         ...(subject === undefined ? {} : { subject }),
         ...(document === undefined ? {} : { document }),
@@ -30,6 +36,6 @@ export function addRevoke(program: Command): void {
         await new Revocations(revocationsIn(data)).add({ ...revocation, time: Date.now() })
         return { sessions: 0 }
       })
-      await printLine(`It is revoked; ${counted(sessions, 'session')} ended`)
+      await printLine(json ? printableJson({ sessions }) : `It is revoked; ${counted(sessions, 'session')} ended`)
     })
 }

@@ -59,7 +59,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const metrics = new Metrics({ space: disk.space, process: true })
   const relay = new Relay(await openLog(), {
     ...{ logger, authorize, revocations, allowOrigins, keepHistory, disk, limits, trustProxy, commitObserver: metrics },
-    subdocumentAccess,
+    ...{ subdocumentAccess, deleteAfter: options.deleteAfter, quietHours: options.quietHours },
     ...options.backend,
     reopen: openLog,
   })

@@ -28,6 +28,11 @@ export function collectList(given: string, list: string[] | undefined): string[]
   return [...(list ?? []), ...given.split(',')]
 }
 
+/** The flag by which a command prints for programs. */
+export function jsonOption(): Option {
+  return new Option('--json', 'the result as JSON')
+}
+
 /** The directory of the documents, which every command but `serve` needs closed. */
 export function dataSetting(): Option {
   return setting('data', '<directory>', 'where the documents are kept; no relay may be running on it')

@@ -11,6 +11,7 @@ export function addStatus(program: Command): void {
     .command('status')
     .description('Tells as JSON what the relay of a data directory is doing; ends with 1 where none is running.')
     .addOption(sharedDataSetting())
+    .option('--json', 'as it always does')
     .action(async ({ data }: { readonly data: string }) => {
       const status = await askRelay(data, { path: '/status' })
       await printLine(printableJson(status ?? { running: false }, 2))

@@ -4,14 +4,15 @@ import { SignJWT } from 'jose'
 import { isSubject } from '../auth/authorize.js'
 import { lifetimeMsMax } from '../auth/revocations.js'
 import { readSecret, secretInEnvironment, secretSetting } from './auth.js'
-import { setting } from './setting.js'
-import { printLine } from './terminal.js'
+import { jsonOption, setting } from './setting.js'
+import { printableJson, printLine } from './terminal.js'
 
 interface TokenOptions {
   readonly subject: string
   readonly document?: readonly string[]
   readonly admin?: true
   readonly expiresIn: string
+  readonly json?: true
   readonly jwtSecretFile?: string
   readonly jwtIssuer?: string
   readonly jwtAudience?: string
@@ -35,7 +36,11 @@ export function addToken(program: Command): void {
     .addOption(secretSetting())
     .addOption(setting('jwt-issuer', '<iss>', 'the issuer'))
     .addOption(setting('jwt-audience', '<aud>', 'the audience'))
-    .action(async (options: TokenOptions) => printLine(await tokenOf(options)))
+    .addOption(jsonOption())
+    .action(async (options: TokenOptions) => {
+      const token = await tokenOf(options)
+      await printLine(options.json ? printableJson({ token }) : token)
+    })
 }
 
 async function tokenOf(options: TokenOptions): Promise<string> {

@@ -11,8 +11,9 @@ import { systemClock } from '../clock.js'
 import { newCounters } from '../counters.js'
 import { MemoryLog } from '../log/memory.js'
 import type { LogFields } from '../logger.js'
+import { QuietHours } from '../maintenance/quietHours.js'
 import { collect } from './collect.js'
-import { type Compacted, Compactor } from './compactor.js'
+import { type Compacted, Compactor, type CompactorOptions } from './compactor.js'
 import { type Weight, weightOf } from './policy.js'
 
 const epoch = '00c0ffee00c0ffee'
@@ -34,7 +35,7 @@ class Story {
     this.compactor = this.startCompactor()
   }
 
-  startCompactor(): Compactor {
+  startCompactor(options: Partial<CompactorOptions> = {}): Compactor {
     const at = (level: string) => (fields: LogFields) => void this.lines.push({ level, fields })
     const debug = () => {}
     const log = {
@@ -64,6 +65,7 @@ class Story {
       keepsHistory: (document) => document.startsWith('kept/'),
       compacted: (document, compacted) => void this.told.push({ document, compacted }),
       storageFailed: () => void this.storageFailures++,
+      ...options,
     })
   }
 
@@ -133,6 +135,42 @@ describe('a compactor', () => {
 
     await story.type('notes', 500)
     await story.compact('notes')
+    expect((await story.expectWhole('notes')).basePosition).toBe(1_000)
+  })
+
+  test('leaves what can wait to the quiet hours, and what cannot it compacts at once', async () => {
+    let now = new Date('2026-03-10T12:00:00').getTime()
+    const timers: { readonly ms: number; readonly run: () => void }[] = []
+    const clock = {
+      now: () => now,
+      after: (ms: number, run: () => void) => {
+        timers.push({ ms, run })
+        return () => {}
+      },
+    }
+    const quietHours = QuietHours.parse('13:00-14:00')!
+    story.compactor = story.startCompactor({ clock, quietHours })
+    await story.type('notes', 500)
+    await story.compact('notes')
+    expect((await story.expectWhole('notes')).basePosition).toBe(0)
+    await story.compactor.compact('notes')
+    expect((await story.expectWhole('notes')).basePosition).toBe(500)
+
+    await story.type('heavy', 20, 'x'.repeat(200_000))
+    await story.compact('heavy')
+    expect((await story.expectWhole('heavy')).basePosition).toBe(20)
+
+    await story.type('notes', 500)
+    await story.compact('notes')
+    // it looks every quarter of an hour
+    for (let looks = 0; looks < 4; looks++) {
+      expect((await story.expectWhole('notes')).basePosition).toBe(500)
+      const { ms, run } = timers.at(-1)!
+      now += ms
+      run()
+    }
+    expect(quietHours.isAt(now)).toBe(true)
+    await story.compactor.idle()
     expect((await story.expectWhole('notes')).basePosition).toBe(1_000)
   })
 

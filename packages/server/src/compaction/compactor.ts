@@ -2,7 +2,8 @@ import { type ErrorCode, type Log, type LogRecord, type StoredDocument, Syncline
 import type { Clock } from '../clock.js'
 import type { Counters } from '../counters.js'
 import { asError, type Logger } from '../logger.js'
-import { isDue, keepAfter, type Moment, type Weight, weightOf } from './policy.js'
+import type { QuietHours } from '../maintenance/quietHours.js'
+import { isDue, isUrgent, keepAfter, type Moment, type Weight, weightOf } from './policy.js'
 import type { CompactionThread } from './thread.js'
 
 /** A base that took the place of records. */
@@ -20,6 +21,8 @@ export interface CompactorOptions {
   readonly thread: Pick<CompactionThread, 'run' | 'close'>
   /** whether records of a document are moved aside instead of deleted */
   readonly keepsHistory: (document: string) => boolean
+  /** when compaction that can wait is done; null: at any time */
+  readonly quietHours?: QuietHours | null
   /** told of each new base that the log has; must not throw */
   readonly compacted: (document: string, compacted: Compacted) => void
   /** told that the log could not be written */
@@ -30,6 +33,8 @@ const queueMax = 10_000 // documents that wait; what finds no place asks again w
 const refusedMax = 10_000
 // what could not be compacted is tried again when so many records have come
 const retryRecords = 1_000
+// a clock that is set, or an hour that summer time takes away, makes quiet hours late by this at most
+const lookMs = 15 * 60_000
 
 /**
  * Compacts documents, one after the other: reads one from the log, has a thread make one update of it, and puts that in
@@ -43,6 +48,9 @@ export class Compactor {
   readonly #refused = new Map<string, number>()
   /** who asked for a document, and is told when it is done */
   readonly #waiting = new Map<string, ((error: Error | null) => void)[]>()
+  /** documents that wait for quiet hours */
+  readonly #postponed = new Map<string, Moment>()
+  #cancelQuiet: (() => void) | null = null
   #document: string | null = null
   #running: Promise<void> | null = null
   #isClosed = false
@@ -56,6 +64,7 @@ export class Compactor {
   request(document: string, weight: Weight, moment: Moment): void {
     if (this.#isClosed || document === this.#document || !this.#isWorthwhile(document, weight, moment)) return
     if (this.#queue.size >= queueMax) return
+    if (!this.#isTime(weight, moment)) return this.#postpone(document, moment)
     // what is due while it is open is due when it is closed
     this.#queue.set(document, this.#queue.get(document) ?? moment)
     this.#running ??= this.#run()
@@ -85,6 +94,7 @@ export class Compactor {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#queue.clear()
+    this.#cancelQuiet?.()
     for (const document of this.#waiting.keys()) this.#answer(document, new SynclineError('closed'))
     await this.#options.thread.close()
     await this.#running
@@ -117,6 +127,11 @@ export class Compactor {
       const weight = stored && weightOf(stored)
       // it may have been compacted since it asked
       if (stored === null || weight === null || !this.#isWorthwhile(document, weight, moment)) return null
+      // quiet hours may have ended
+      if (!this.#isTime(weight, moment)) {
+        this.#postpone(document, moment)
+        return null
+      }
       position = weight.basePosition + weight.records
       await this.#replace(document, stored, weight)
       return null
@@ -168,6 +183,31 @@ export class Compactor {
       this.#options.storageFailed(asError(error))
       throw new SynclineError('storage_failed')
     }
+  }
+
+  #isTime(weight: Weight, moment: Moment): boolean {
+    const { clock, quietHours } = this.#options
+    return !quietHours || moment === 'asked' || quietHours.isAt(clock.now()) || isUrgent(weight)
+  }
+
+  /** It is asked for again when quiet hours begin. Of what finds no place here, whoever opens it next asks. */
+  #postpone(document: string, moment: Moment): void {
+    const { clock, quietHours } = this.#options
+    if (!quietHours || this.#isClosed || this.#postponed.size >= queueMax) return
+    this.#postponed.set(document, moment)
+    this.#cancelQuiet ??= clock.after(Math.min(quietHours.msUntil(clock.now()), lookMs), () => this.#lookAtPostponed())
+  }
+
+  #lookAtPostponed(): void {
+    this.#cancelQuiet = null
+    const waiting = [...this.#postponed]
+    this.#postponed.clear()
+    const { clock, quietHours } = this.#options
+    for (const [document, moment] of waiting) {
+      if (quietHours && !quietHours.isAt(clock.now())) this.#postpone(document, moment)
+      else this.#queue.set(document, this.#queue.get(document) ?? moment)
+    }
+    if (this.#queue.size > 0) this.#running ??= this.#run()
   }
 
   #isWorthwhile(document: string, weight: Weight, moment: Moment): boolean {

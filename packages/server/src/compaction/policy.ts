@@ -66,6 +66,13 @@ export function isDue({ baseBytes, records, bytes }: Weight, moment: Moment): bo
   )
 }
 
+const urgentFactor = 8
+
+/** Whether a document of this weight cannot wait for a better time: whoever opens it reads many times what it says. */
+export function isUrgent(weight: Weight): boolean {
+  return isDue({ ...weight, bytes: weight.bytes / urgentFactor, records: weight.records / urgentFactor }, 'open')
+}
+
 /**
  * The position after which records stay, though the base has them, so that whoever was away for a while gets what is new
  * and no more. They stay by bytes, number and age.

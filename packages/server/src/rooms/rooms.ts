@@ -10,6 +10,7 @@ import type { Condition } from '../health.js'
 import type { RelayLimits } from '../limits/limits.js'
 import type { Loader } from '../loading/loader.js'
 import type { Logger } from '../logger.js'
+import type { QuietHours } from '../maintenance/quietHours.js'
 import type { CommitObserver } from '../metrics.js'
 import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
@@ -37,6 +38,8 @@ export interface RoomsOptions {
   readonly unloadMs: number
   /** the epoch of a document that is new: 16 random hex digits */
   readonly newEpoch: () => string
+  /** when compaction that can wait is done; null: at any time */
+  readonly quietHours?: QuietHours | null
   /** whether compaction moves records of a document aside instead of deleting them */
   readonly keepsHistory: (document: string) => boolean
 }
@@ -166,6 +169,24 @@ export class Rooms {
     } catch (error) {
       room?.end('storage_failed')
       throw error
+    } finally {
+      this.#removing.delete(document)
+    }
+  }
+
+  /**
+   * Deletes a document that nobody has open, unless it was changed meanwhile.
+   *
+   * @param changedBefore ms since 1970; one that was changed later stays
+   * @throws SynclineError `storage_failed`, `shutting_down`
+   */
+  async removeUnused(document: string, changedBefore: number): Promise<boolean> {
+    if (this.#rooms.has(document) || this.#removing.has(document)) return false
+    this.#removing.add(document) // nobody opens it from here on
+    try {
+      const [info] = await this.#storage.list({ prefix: document, limit: 1 })
+      if (info?.name !== document || info.changedAt === null || info.changedAt >= changedBefore) return false
+      return await this.#writing(() => this.#storage.remove(document))
     } finally {
       this.#removing.delete(document)
     }

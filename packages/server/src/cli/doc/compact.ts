@@ -8,12 +8,13 @@ import type { LevelLog } from '../../log/index.js'
 import { createLogger } from '../../logger.js'
 import { nameMatcher } from '../../names.js'
 import { relayOrLog } from '../relayOrLog.js'
-import { collectList, setting, sharedDataSetting } from '../setting.js'
-import { printable, printLine } from '../terminal.js'
+import { collectList, jsonOption, setting, sharedDataSetting } from '../setting.js'
+import { printable, printableJson, printLine } from '../terminal.js'
 
 interface CompactOptions {
   readonly data: string
   readonly keepHistory?: readonly string[]
+  readonly json?: true
 }
 
 /** Adds `syncline doc compact`. */
@@ -24,10 +25,11 @@ export function addCompact(doc: Command): void {
     .description('Makes one update of all that a document has, whether that is due or not.')
     .addOption(sharedDataSetting())
     .addOption(setting('keep-history', '<pattern>', 'as for `serve`, where no relay is running').argParser(collectList))
-    .action(async (name: string, { data, keepHistory = [] }: CompactOptions) => {
+    .addOption(jsonOption())
+    .action(async (name: string, { data, keepHistory = [], json }: CompactOptions) => {
       const asked = { path: '/documents/compact', body: { name } } as const
       await relayOrLog(data, asked, async (log) => compact(log, name, keepHistory))
-      await printLine(`${printable(JSON.stringify(name))} is compact`)
+      await printLine(json ? printableJson({ name, compacted: true }) : `${printable(JSON.stringify(name))} is compact`)
     })
 }
 

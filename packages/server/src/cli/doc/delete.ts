@@ -3,12 +3,13 @@ import { createInterface } from 'node:readline/promises'
 import { SynclineError } from '@syncline/protocol'
 import type { Command } from 'commander'
 import { relayOrLog } from '../relayOrLog.js'
-import { sharedDataSetting } from '../setting.js'
-import { printable, printLine } from '../terminal.js'
+import { jsonOption, sharedDataSetting } from '../setting.js'
+import { printable, printableJson, printLine } from '../terminal.js'
 
 interface DeleteOptions {
   readonly data: string
   readonly yes?: true
+  readonly json?: true
 }
 
 /** Adds `syncline doc delete`. */
@@ -19,13 +20,14 @@ export function addDelete(doc: Command): void {
     .description('Deletes a document for good, with its history. It is not opened again until `doc create`.')
     .addOption(sharedDataSetting())
     .option('--yes', 'do not ask')
-    .action(async (name: string, { data, yes }: DeleteOptions) => {
+    .addOption(jsonOption())
+    .action(async (name: string, { data, yes, json }: DeleteOptions) => {
       if (!yes) await confirm(name)
       const { deleted } = await relayOrLog(data, { path: '/documents/delete', body: { name } }, async (log) => ({
         deleted: await log.remove(name, Date.now()),
       }))
       if (!deleted) throw new SynclineError('no_document', JSON.stringify(name))
-      await printLine(`${shown(name)} is deleted`)
+      await printLine(json ? printableJson({ name, deleted }) : `${shown(name)} is deleted`)
     })
 }
 
@@ -36,13 +38,14 @@ export function addCreate(doc: Command): void {
     .argument('<name>')
     .description('Lets a document that was deleted begin anew, empty. All others begin when somebody opens them.')
     .addOption(sharedDataSetting())
-    .action(async (name: string, { data }: DeleteOptions) => {
+    .addOption(jsonOption())
+    .action(async (name: string, { data, json }: DeleteOptions) => {
       const epoch = randomBytes(8).toString('hex')
       const { created } = await relayOrLog(data, { path: '/documents/create', body: { name } }, async (log) => ({
         created: await log.create(name, epoch),
       }))
       if (!created) throw new SynclineError('no_document', `${JSON.stringify(name)} was not deleted`)
-      await printLine(`${shown(name)} can be opened`)
+      await printLine(json ? printableJson({ name, created }) : `${shown(name)} can be opened`)
     })
 }
 

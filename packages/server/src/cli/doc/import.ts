@@ -5,8 +5,8 @@ import * as Y from 'yjs'
 import { type Addition, additionTo } from '../../import/addition.js'
 import { documentFromJson } from '../../import/json/fromJson.js'
 import { withLog } from '../data.js'
-import { dataSetting } from '../setting.js'
-import { grouped, printable, printLine } from '../terminal.js'
+import { dataSetting, jsonOption } from '../setting.js'
+import { grouped, printable, printableJson, printLine } from '../terminal.js'
 import { formatOption } from './export.js'
 
 // a document has 64 MiB at most, and is some times larger as JSON
@@ -16,6 +16,7 @@ interface ImportOptions {
   readonly data: string
   readonly format: 'update' | 'json'
   readonly file?: string
+  readonly json?: true
 }
 
 /** Adds `syncline doc import`. */
@@ -27,12 +28,13 @@ export function addImport(doc: Command): void {
     .addOption(dataSetting())
     .addOption(formatOption('what is read'))
     .option('--file <file>', 'where from; default: stdin')
-    .action(async (name: string, { data, format, file }: ImportOptions) => {
+    .addOption(jsonOption())
+    .action(async (name: string, { data, format, file, json }: ImportOptions) => {
       assertDocumentName(name)
       const input = await readInput(file)
       const update = format === 'json' ? updateFromJson(input) : input
       const addition = await withLog(data, 'create', (log) => merge(log, name, update, format))
-      await printLine(`${printable(name)}: ${describe(addition)}`)
+      await printLine(json ? printableJson(resultOf(name, addition)) : `${printable(name)}: ${describe(addition)}`)
     })
 }
 
@@ -53,6 +55,11 @@ function updateFromJson(input: Uint8Array): Uint8Array {
     throw new SynclineError('malformed_json', (error as Error).message)
   }
   return Y.encodeStateAsUpdate(documentFromJson(json))
+}
+
+/** `bytes` is what it added; `position` is null where that was nothing. */
+function resultOf(name: string, { append, isNew, bytes }: Addition): object {
+  return { name, isNew, bytes: append === null ? 0 : bytes, position: append?.record.position ?? null }
 }
 
 function describe({ append, isNew, bytes }: Addition): string {
