@@ -32,10 +32,11 @@ export function addWebhook(program: Command): void {
     .command('replay')
     .description('Tells what was given up once more, now or when the relay runs again.')
     .option('--documents <pattern>', 'of these documents; * stands for any characters', '*')
+    .option('--json', 'as JSON')
     .addOption(sharedDataSetting())
-    .action(async ({ data, documents }: DataOption & { readonly documents: string }) => {
+    .action(async ({ data, documents, json }: DataOption & { readonly documents: string; readonly json?: true }) => {
       const asked = { path: '/webhooks/replay', body: { documents } } as const
       const { replayed } = await relayOrLog(data, asked, (log) => replayStopped(log, nameMatcher([documents])))
-      await printLine(`${counted(replayed, 'event')} to be told once more`)
+      await printLine(json ? printableJson({ replayed }) : `${counted(replayed, 'event')} to be told once more`)
     })
 }

@@ -315,8 +315,9 @@ export class LiveRoom implements CommitSource {
     this.#state = { at: 'gone' }
     // what the application did not give is logged where it was asked
     if (error.code !== 'not_loaded') {
-      const fields = { event: 'document_unreadable', error: asError(cause), document: this.name }
-      this.#context.logger.error(fields, 'a document could not be read')
+      const { logger } = this.#context
+      const error = asError(cause)
+      logger.error({ event: 'document_unreadable', error, document: this.name }, 'a document could not be read')
     }
     const refused = new SharedReply(ending('refused', error))
     for (const session of this.#sessions.values()) {
