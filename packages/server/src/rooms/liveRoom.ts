@@ -182,10 +182,7 @@ export class LiveRoom implements CommitSource {
     const append = effects.find((effect) => effect.type === 'append')?.append ?? null
     // from here on the room stays until the commit has ended, whatever else happens
     this.#committing = append !== null
-    if (append !== null) {
-      this.#ackFrom = this.#updateAt
-      this.#updateAt = null
-    }
+    if (append !== null) [this.#ackFrom, this.#updateAt] = [this.#updateAt, null]
     if (append) this.#weight = heavier(this.#weight, append.record)
     this.#performAll(effects.filter((effect) => effect.type !== 'append'))
     return append
