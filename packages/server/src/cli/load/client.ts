@@ -114,6 +114,7 @@ export class LoadClient {
       case 'access':
       case 'signal':
       case 'digest':
+      case 'signal':
         return
     }
   }
