@@ -34,8 +34,7 @@ const commitBytesDefault = 1024 * 1024 // written and synced in a few ms, whatev
 const companyMin = 5
 const companyEnough = 16
 // Where everybody waits for their last commit, as in a benchmark, waiting brings nobody: it is tried again after so many
-// commits. Where people type, it brings few now and then (of 8 expected less than 4 in one case of 25), and goes on.
-const vainMax = 4
+// commits.
 const commitsAfterVain = 1_000
 const intervalMsMax = 1_000
 
@@ -60,7 +59,6 @@ export class Committer {
   #requestedAt = 0
   #intervalMs = intervalMsMax // between requests, smoothed
   #commitsWithoutGathering = 0
-  #vainInARow = 0
   #draining = false
   #stopGathering: (() => void) | null = null
 
@@ -174,10 +172,7 @@ export class Committer {
       await this.#pause(waitMs)
       const expected = Math.min(waitMs / this.#intervalMs, companyEnough)
       const inVain = this.#requests < companyEnough && this.#requests - before < expected / 2
-      this.#vainInARow = inVain && !this.#draining ? this.#vainInARow + 1 : 0
-      if (this.#vainInARow < vainMax) return
-      this.#vainInARow = 0
-      this.#commitsWithoutGathering = commitsAfterVain
+      if (inVain && !this.#draining) this.#commitsWithoutGathering = commitsAfterVain
     }
   }
 
