@@ -114,7 +114,6 @@ export class LoadClient {
       case 'access':
       case 'signal':
       case 'digest':
-      case 'signal':
         return
     }
   }
