@@ -1,4 +1,4 @@
-import { errorCodes } from '@syncline/protocol'
+import { errorCodes, relayErrorCodes } from '@syncline/protocol'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { json, jsonPatch, mergePatch, startApi, type TestApi } from './support.js'
@@ -247,7 +247,7 @@ describe('bad input', () => {
         status,
         detail: expect.any(String),
       })
-      expect(Object.keys(errorCodes)).toContain(code)
+      expect(Object.keys({ ...errorCodes, ...relayErrorCodes })).toContain(code)
       expect(problem.detail.length).toBeGreaterThan(20)
       expect([story, await stateOf(api)]).toEqual([story, before])
     }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { errorCodes } from '@syncline/protocol'
+import { errorCodes, relayErrorCodes } from '@syncline/protocol'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { launchBrowser, visit, withoutBrowser } from '../support/browser.js'
 import { startApi } from './support.js'
@@ -36,7 +36,7 @@ describe('the description of the HTTP interface', () => {
     expect(page).toContain('/api/v1/documents/{document}/events')
     expect(page).not.toMatch(/<script|src=|https?:\/\//)
     const codes = [...page.matchAll(/<td>\d{3}<td><code>(\w+)<\/code>/g)].map(([, code]) => code!)
-    for (const code of codes) expect(Object.keys(errorCodes)).toContain(code)
+    for (const code of codes) expect(Object.keys({ ...errorCodes, ...relayErrorCodes })).toContain(code)
   })
 
   test.skipIf(withoutBrowser)('is a page that opens what one asks for, and fits a phone', async () => {

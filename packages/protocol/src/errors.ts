@@ -1,5 +1,7 @@
+import type { relayErrorCodes } from './relayErrors.js'
+
 /**
- * Every code that Syncline gives to a peer, an application or an operator, with what to do about it.
+ * Every code that Syncline gives to a peer, and to an application that uses the client, with what to do about it.
  * Codes are stable; messages are not.
  */
 export const errorCodes = {
@@ -44,38 +46,28 @@ export const errorCodes = {
   store_erased: 'The local copy was removed on purpose. Open the document again to keep it again.',
   not_found: 'There is nothing at this path.',
   forbidden_origin: 'Pages of this origin may not connect. The operator can allow it by name.',
-  compaction_mismatch: 'Compaction would have changed the document, which stays as it is. Report a bug.',
-  compaction_failed:
-    'Compaction of the document came to no end. It stays as it is, and is tried again when it has grown.',
   data_in_use: 'Another process has the data directory open. Stop it first, or choose another directory.',
-  unknown_format: 'The data directory was written by a newer Syncline. Update this one.',
-  not_empty: 'The directory is there already, with something in it. Choose a new one.',
-  backup_damaged: 'The backup is not what was written. Nothing was restored; take another one.',
   invalid_option: 'An option has a value that is not allowed.',
   not_loaded:
     'The application that has the document did not give it. Nothing is shown instead; open it again in a moment.',
   no_document: 'There is no document of this name.',
-  document_exists: 'There is a document of this name already. Choose another name.',
-  incomplete_update: 'What refers to something missing was not kept. Bring what is missing, then this once more.',
-  unloadable_document: 'Yjs cannot load the document as it is. It was not kept.',
-  malformed_json: 'The JSON does not have the form that `syncline doc export --format json` writes.',
-  invalid_request: 'The request has another form than this one takes. The API is described at /api/v1/openapi.json.',
-  unsupported_media_type: 'The request has a content type that is not taken here.',
-  body_too_large: 'The body is larger than the relay takes. Send less at once.',
-  invalid_pointer: 'A JSON Pointer is empty, or begins with /; in it, ~ is written ~0 and / is written ~1.',
-  no_value: 'There is no value at this place of the document.',
-  wrong_type: 'What is there is of a type that this cannot be done with.',
-  unstorable_value: 'The value cannot be stored. Leave out lone surrogates, the key __proto__ and very deep nesting.',
-  patch_failed: 'The patch does not apply to the document as it is. None of it was applied.',
-  precondition_failed: 'The document is at another version than the request asks for. Read it again.',
-  idempotency_conflict: 'This Idempotency-Key was used for another request. Take a new one.',
-  no_session: 'There is no such session.',
   session_ended: 'The session was ended by the operator.',
-  unreadable_source: 'The database to import from cannot be read. Check that it is whole, and the right one.',
 } as const
 
-/** A stable error code; {@link errorCodes} says what to do about each. */
-export type ErrorCode = keyof typeof errorCodes
+/** A stable error code; {@link errorCodes} and {@link relayErrorCodes} say what to do about each. */
+export type ErrorCode = keyof typeof errorCodes | keyof typeof relayErrorCodes
+
+const advice: { [code in ErrorCode]?: string } = { ...errorCodes }
+
+/** Lets errors say what to do about further codes, so that a page need not carry what only a relay says. */
+export function adviseOn(codes: { readonly [code in ErrorCode]?: string }): void {
+  Object.assign(advice, codes)
+}
+
+/** What to do about a code; the code itself where this process has not been told. */
+export function adviceOn(code: ErrorCode): string {
+  return advice[code] ?? code
+}
 
 /** An error with a stable `code`. The message states the fact and what to do; it may change between versions. */
 export class SynclineError extends Error {
@@ -83,16 +75,16 @@ export class SynclineError extends Error {
   readonly code: ErrorCode
 
   /**
-   * @param code what went wrong, one of {@link errorCodes}
+   * @param code what went wrong
    * @param fact what was seen, such as a length or an offset; the advice of the code is appended
    */
   constructor(code: ErrorCode, fact?: string) {
-    super(fact === undefined ? errorCodes[code] : `${fact}. ${errorCodes[code]}`)
+    super(fact === undefined ? adviceOn(code) : `${fact}. ${adviceOn(code)}`)
     this.code = code
   }
 }
 
-/** True where a text that came over the wire is a code that this version knows. */
+/** True where a text that came over the wire is a code that this version knows of peers. */
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCodes, text)
 }

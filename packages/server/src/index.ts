@@ -5,6 +5,8 @@
  * @packageDocumentation
  */
 
+import './errors.js'
+
 export type { Percentiles } from './admin/latencies.js'
 export type { OpenDocument, Overview } from './admin/overview.js'
 export { adminPage } from './admin/page.js'

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodes } from '../errors.js'
+import { adviceOn, type ErrorCode } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import type { Access, DocumentReply } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
@@ -188,7 +188,7 @@ export class Peer implements PeerView {
     if (this.#refusals.isRebuilding && this.#state.at !== 'loading') this.#beginAnew()
     if (copy?.deleted && this.#state.at === 'loading') {
       this.#epoch = copy.epoch ?? ''
-      return this.#enter({ at: 'refused', code: 'document_deleted', reason: errorCodes.document_deleted })
+      return this.#enter({ at: 'refused', code: 'document_deleted', reason: adviceOn('document_deleted') })
     }
     if (this.#state.at !== 'loading') return copy ? this.#flush() : undefined
     const { connected } = this.#state
@@ -418,7 +418,7 @@ export class Peer implements PeerView {
   }
 
   /** @param edit null: everything that is not saved */
-  #judge(code: ErrorCode, edit: Edit | null = null, reason: string = errorCodes[code]): void {
+  #judge(code: ErrorCode, edit: Edit | null = null, reason: string = adviceOn(code)): void {
     this.#refusals.judge({ edit, code, reason }, this.#now)
   }
 

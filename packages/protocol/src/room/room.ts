@@ -1,6 +1,6 @@
 import { type AwarenessEntries, decodeAwareness, encodeAwareness } from '../awareness/codec.js'
 import { AwarenessTable } from '../awareness/table.js'
-import { type ErrorCode, errorCodes, SynclineError } from '../errors.js'
+import { adviceOn, type ErrorCode, SynclineError } from '../errors.js'
 import type { Limits } from '../limits.js'
 import type { LogRecord } from '../log/port.js'
 import { chainAfter } from '../log/record.js'
@@ -451,7 +451,7 @@ export class Room {
     }
   }
 
-  #end(id: SessionId, code: ErrorCode, retry: boolean, reason: string = errorCodes[code]): void {
+  #end(id: SessionId, code: ErrorCode, retry: boolean, reason: string = adviceOn(code)): void {
     const type = this.#sessions.delete(id) ? 'closed' : 'refused'
     this.#effects.push({ type: 'send', to: [id], message: { type, code, reason, retry } }, { type: 'end', session: id })
     this.#presence?.outbox.add(null, this.#presence.table.drop(id))

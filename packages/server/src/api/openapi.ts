@@ -1,5 +1,6 @@
-import { type ErrorCode, errorCodes } from '@syncline/protocol'
+import type { ErrorCode } from '@syncline/protocol'
 import { z } from 'zod'
+import { allErrorCodes } from '../errors.js'
 import { version } from '../version.js'
 import { statusOf } from './problems.js'
 import { type Answer, type Bodies, type Route, requestHeaders } from './route.js'
@@ -120,7 +121,7 @@ function problemsOf({ problems }: Route, schemas: Record<string, Fragment>): Fra
   const entries = [...byStatus]
     .sort(([a], [b]) => a - b)
     .map(([status, codes]) => {
-      const description = codes.map((code) => `\`${code}\`: ${errorCodes[code]}`).join('\n\n')
+      const description = codes.map((code) => `\`${code}\`: ${allErrorCodes[code]}`).join('\n\n')
       return [String(status), { description, content }]
     })
   return Object.fromEntries(entries)

@@ -1,5 +1,6 @@
-import { type ErrorCode, errorCodes } from '@syncline/protocol'
+import type { ErrorCode } from '@syncline/protocol'
 import { escapeHtml } from '../documents/html.js'
+import { allErrorCodes } from '../errors.js'
 import { version } from '../version.js'
 import { statusOf } from './problems.js'
 import { type Route, requestHeaders } from './route.js'
@@ -57,7 +58,7 @@ function headerRows({ headers = [] }: Route): string[] {
 }
 
 function problemRow(problem: ErrorCode): string {
-  return `<tr><td>${statusOf(problem)}<td>${code(problem)} ${textOf(errorCodes[problem])}`
+  return `<tr><td>${statusOf(problem)}<td>${code(problem)} ${textOf(allErrorCodes[problem])}`
 }
 
 /** Text with pieces of code between backticks. */

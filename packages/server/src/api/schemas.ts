@@ -1,6 +1,6 @@
-import { errorCodes } from '@syncline/protocol'
 import { z } from 'zod'
 import type { Json } from '../documents/values.js'
+import { allErrorCodes } from '../errors.js'
 
 // One place for the forms of what comes in and goes out: requests are checked against these, and OpenAPI is made of them.
 
@@ -26,7 +26,7 @@ export const problemSchema = z
     type: z.literal('about:blank'),
     title: z.string(),
     status: z.int(),
-    code: z.enum(Object.keys(errorCodes) as [string, ...string[]]).describe('What went wrong; stable'),
+    code: z.enum(Object.keys(allErrorCodes) as [string, ...string[]]).describe('What went wrong; stable'),
     detail: z.string().describe('What was seen, and what to do'),
   })
   .meta({ id: 'Problem' })

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { SynclineError } from '@syncline/protocol'
 import { CommanderError } from 'commander'
+import '../errors.js'
 import { createProgram, type ServeOptions } from './options.js'
 import { type Serving, serve } from './serve.js'
 import { printable } from './terminal.js'

@@ -1,0 +1,25 @@
+/** Codes of what only a relay, its HTTP interface and its command line say, with what to do about each. */
+export const relayErrorCodes = {
+  compaction_mismatch: 'Compaction would have changed the document, which stays as it is. Report a bug.',
+  compaction_failed:
+    'Compaction of the document came to no end. It stays as it is, and is tried again when it has grown.',
+  unknown_format: 'The data directory was written by a newer Syncline. Update this one.',
+  not_empty: 'The directory is there already, with something in it. Choose a new one.',
+  backup_damaged: 'The backup is not what was written. Nothing was restored; take another one.',
+  document_exists: 'There is a document of this name already. Choose another name.',
+  incomplete_update: 'What refers to something missing was not kept. Bring what is missing, then this once more.',
+  unloadable_document: 'Yjs cannot load the document as it is. It was not kept.',
+  malformed_json: 'The JSON does not have the form that `syncline doc export --format json` writes.',
+  invalid_request: 'The request has another form than this one takes. The API is described at /api/v1/openapi.json.',
+  unsupported_media_type: 'The request has a content type that is not taken here.',
+  body_too_large: 'The body is larger than the relay takes. Send less at once.',
+  invalid_pointer: 'A JSON Pointer is empty, or begins with /; in it, ~ is written ~0 and / is written ~1.',
+  no_value: 'There is no value at this place of the document.',
+  wrong_type: 'What is there is of a type that this cannot be done with.',
+  unstorable_value: 'The value cannot be stored. Leave out lone surrogates, the key __proto__ and very deep nesting.',
+  patch_failed: 'The patch does not apply to the document as it is. None of it was applied.',
+  precondition_failed: 'The document is at another version than the request asks for. Read it again.',
+  idempotency_conflict: 'This Idempotency-Key was used for another request. Take a new one.',
+  no_session: 'There is no such session.',
+  unreadable_source: 'The database to import from cannot be read. Check that it is whole, and the right one.',
+} as const
