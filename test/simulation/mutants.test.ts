@@ -141,9 +141,9 @@ const mutants: Mutant[] = [
   {
     name: 'tell people who is in another document',
     file: 'protocol/src/room/room.ts',
-    find: 'const present = this.#awareness.entries',
+    find: 'const present = this.#presence?.table.entries',
     replace: `const rooms = ((globalThis as { rooms?: Map<string, AwarenessEntries> }).rooms ??= new Map())
-    rooms.set(this.name, this.#awareness.entries)
+    rooms.set(this.name, this.#presence?.table.entries ?? new Map())
     const present = new Map([...rooms.values()].flatMap((entries) => [...entries]))`,
     says: 'a byte of another document',
   },

@@ -2,11 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { Inbox } from './inbox.js'
 import { Slices } from './slices.js'
 
-/** As much as a message of some size costs. */
-function work(ms: number): void {
-  const end = performance.now() + ms
-  while (performance.now() < end);
-}
+// time passes where a test says so
+let now = 0
+const slicesOf = () => new Slices(() => now)
 
 /** An inbox whose frames name the number of their messages. */
 function inboxOf(slices: Slices, { ms = 0 } = {}) {
@@ -17,7 +15,7 @@ function inboxOf(slices: Slices, { ms = 0 } = {}) {
     *take(frame) {
       for (let i = 0; i < frame[0]!; i++) {
         if (frame[1] === 255 && i === 1) throw new Error('a broken message')
-        work(ms)
+        now += ms // as much as the message costs
         taken.push(`${frame[1]}.${i}`)
         yield
       }
@@ -53,7 +51,7 @@ function turnsUntilDone(inbox: Inbox): Promise<number> {
 
 describe('an inbox', () => {
   test('takes what is little at once', () => {
-    const { inbox, taken, busy } = inboxOf(new Slices())
+    const { inbox, taken, busy } = inboxOf(slicesOf())
     inbox.push(Uint8Array.of(3, 1))
     expect(taken).toEqual(['1.0', '1.1', '1.2'])
     inbox.push(Uint8Array.of(1, 2))
@@ -61,7 +59,7 @@ describe('an inbox', () => {
   })
 
   test('lets others come between the messages of a large frame, and keeps the order', async () => {
-    const { inbox, taken, busy } = inboxOf(new Slices(), { ms: 0.5 })
+    const { inbox, taken, busy } = inboxOf(slicesOf(), { ms: 0.5 })
     inbox.push(Uint8Array.of(100, 1))
     inbox.push(Uint8Array.of(2, 2))
     expect(taken.length).toBeLessThan(10)
@@ -72,7 +70,7 @@ describe('an inbox', () => {
   })
 
   test('counts frames that come one after the other as one', async () => {
-    const { inbox, taken } = inboxOf(new Slices(), { ms: 0.5 })
+    const { inbox, taken } = inboxOf(slicesOf(), { ms: 0.5 })
     for (let i = 0; i < 50; i++) inbox.push(Uint8Array.of(1, i))
     expect(taken.length).toBeLessThan(10)
     expect(await turnsUntilDone(inbox)).toBeGreaterThan(5)
@@ -80,7 +78,7 @@ describe('an inbox', () => {
   })
 
   test('takes turns with others that have much to do, and all of them together leave time for the rest', async () => {
-    const slices = new Slices()
+    const slices = slicesOf()
     const all = Array.from({ length: 10 }, () => inboxOf(slices, { ms: 0.5 }))
     for (const { inbox } of all) inbox.push(Uint8Array.of(40, 1))
     const turns = await Promise.race(all.map(({ inbox }) => turnsUntilDone(inbox)))
@@ -92,14 +90,14 @@ describe('an inbox', () => {
   })
 
   test('goes on behind a message that fails', () => {
-    const { inbox, taken, failures } = inboxOf(new Slices())
+    const { inbox, taken, failures } = inboxOf(slicesOf())
     inbox.push(Uint8Array.of(3, 255))
     inbox.push(Uint8Array.of(1, 2))
     expect([taken, failures()]).toEqual([['255.0', '2.0'], 1])
   })
 
   test('forgets what was not taken when it is cleared, and is done then', async () => {
-    const slices = new Slices()
+    const slices = slicesOf()
     const { inbox, taken } = inboxOf(slices, { ms: 0.5 })
     inbox.push(Uint8Array.of(200, 1))
     const done = turnsUntilDone(inbox)

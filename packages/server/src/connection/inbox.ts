@@ -70,13 +70,13 @@ export class Inbox implements Sliced {
 
   /** True where there is more to do. */
   #run(): boolean {
-    const begin = performance.now()
+    const begin = this.#slices.now()
     const used = Math.max(0, this.#usedMs - (begin - this.#lastAt))
     let now = begin
     while (this.#hasMore) {
       if (used + now - begin >= sliceMs) break
       this.#options.guarded(this.#step)
-      now = performance.now()
+      now = this.#slices.now()
     }
     this.#usedMs = used + now - begin
     this.#lastAt = now

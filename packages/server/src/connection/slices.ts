@@ -9,8 +9,14 @@ const turnMs = 4
 
 /** Those who have more to do than fits their slice: they take turns, and all others come between. */
 export class Slices {
+  /** in ms, of a clock that never goes back */
+  readonly now: () => number
   readonly #waiting = new Set<Sliced>()
   #isScheduled = false
+
+  constructor(now: () => number = () => performance.now()) {
+    this.now = now
+  }
 
   /** It is gone on with when it is its turn, until it says that it is done, or {@link remove}. */
   add(work: Sliced): void {
@@ -33,11 +39,11 @@ export class Slices {
   }
 
   #turn(): void {
-    const end = performance.now() + turnMs
+    const end = this.now() + turnMs
     for (const work of [...this.#waiting]) {
       this.#waiting.delete(work)
       if (work.goOn()) this.#waiting.add(work)
-      if (performance.now() >= end) return
+      if (this.now() >= end) return
     }
   }
 }
