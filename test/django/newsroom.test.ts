@@ -12,6 +12,20 @@ async function picture(page: Page, name: string): Promise<void> {
   if (folder !== undefined) await page.screenshot({ path: join(folder, `django-${name}.png`) })
 }
 
+/** Runs in the page: ms from the time at which Django saved the next comment until it is in the page. */
+function commentDelay(): Promise<number> {
+  const comments = document.getElementById('comments')!
+  return new Promise((resolve) => {
+    const observer = new MutationObserver(() => {
+      const saved = [...comments.querySelectorAll('time')].at(-1)
+      if (!saved) return
+      observer.disconnect()
+      resolve(Date.now() - Date.parse(saved.dateTime))
+    })
+    observer.observe(comments, { childList: true })
+  })
+}
+
 describe.skipIf(withoutBrowser || withoutDjango)('a site of Django beside a relay', { timeout }, () => {
   let browser: Browser
 
@@ -55,10 +69,12 @@ describe.skipIf(withoutBrowser || withoutDjango)('a site of Django beside a rela
     await text.getByText('Ben agrees serendipitously').waitFor()
     await until('another price', async () => ((await price.textContent()) ?? '') !== firstPrice)
 
+    const delay = reader.evaluate(commentDelay)
     await ben.goto(`${newsroom.site}/times/`)
     await ben.getByLabel('Your comment').fill('Bravo <b>to all</b>')
     await ben.getByRole('button', { name: 'Send' }).click()
     await reader.getByText('Bravo <b>to all</b>').waitFor()
+    console.log(`${await delay} ms from saving a comment in Django to another browser's page`)
     await picture(reader, 'article')
     // the search table of the database follows, by webhook
     const search = async (words: string) => (await fetch(`${newsroom.site}/?q=${words}`)).text()
