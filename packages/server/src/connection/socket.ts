@@ -1,4 +1,5 @@
-import type { RawData } from 'ws'
+/** A frame as `ws` hands it over; its own types are not among those that are published. */
+export type SocketData = Buffer | ArrayBuffer | Buffer[]
 
 /**
  * What a link needs of the socket below it: the part of a `WebSocket` of `ws` that it uses, which a transport over plain
@@ -7,7 +8,7 @@ import type { RawData } from 'ws'
 export interface LinkSocket {
   /** as that of a WebSocket: 1 is open */
   readonly readyState: number
-  on(event: 'message', listener: (data: RawData, isBinary: boolean) => void): unknown
+  on(event: 'message', listener: (data: SocketData, isBinary: boolean) => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
   /** with the status of WebSocket: 1006 where the peer did not say that it leaves */
   on(event: 'close', listener: (status: number) => void): unknown
