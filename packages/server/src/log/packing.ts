@@ -18,6 +18,8 @@ export interface Packed {
 const quality = 5
 const chunkBytesMin = 64
 const lengthBytesMax = 8
+/** What the buffer of an update that was unpacked has beyond it. */
+export const spareBytes = 1
 
 const compress = promisify(brotliCompress)
 const decompress = promisify(brotliDecompress)
@@ -73,7 +75,10 @@ export async function unpack({ packing, bytes }: Packed): Promise<Uint8Array> {
   }
 }
 
-/** As much as comes out: each further chunk is a turn of the event loop, and a larger one would stay in memory. */
+/**
+ * As much as comes out: each further chunk is a turn of the event loop, and a larger one would stay in memory. One that is
+ * full to its last byte is followed by another one, for nothing.
+ */
 function chunkBytes(length: number): number {
-  return Math.max(length, chunkBytesMin)
+  return Math.max(length + spareBytes, chunkBytesMin)
 }

@@ -11,6 +11,7 @@ const baseKind = 0xb
 const pastKind = 0xe
 const version = 1
 const epochBytes = 8
+const checksumBytes = 4
 const pastEpochsMax = 1_000
 
 /** What a log knows of a document without reading it. */
@@ -124,13 +125,16 @@ export interface BasePart {
   readonly bytes: Uint8Array
 }
 
-/** Encodes a part of a base. */
+/** Encodes a part of a base. What it makes is as large as it has to be: there are many parts, and they are large. */
 export function encodeBasePart({ position, index, bytes }: BasePart): Uint8Array {
-  return sealed(baseKind, (encoder) => {
+  const place = encoding.encode((encoder) => {
     encoding.writeVarUint(encoder, position)
     encoding.writeVarUint(encoder, index)
-    encoding.writeUint8Array(encoder, bytes)
   })
+  const value = new Uint8Array(1 + place.length + bytes.length + checksumBytes)
+  value.set(place, 1)
+  value.set(bytes, 1 + place.length)
+  return seal(value, baseKind, version)
 }
 
 /**
@@ -145,7 +149,7 @@ export function decodeBasePart(value: Uint8Array): BasePart {
   return { position, index, bytes: decoding.readTailAsUint8Array(decoder) }
 }
 
-function sealed(kind: 0xb | 0xd | 0xe, write: (encoder: encoding.Encoder) => void): Uint8Array {
+function sealed(kind: 0xd | 0xe, write: (encoder: encoding.Encoder) => void): Uint8Array {
   const encoder = encoding.createEncoder()
   encoding.writeUint8(encoder, 0)
   write(encoder)
