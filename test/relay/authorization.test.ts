@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from '@syncline/client'
+import { defaultLimits, RelayMessageReader } from '@syncline/protocol'
 import {
   type Authorize,
   authorizeByJwt,
@@ -13,7 +14,7 @@ import * as Y from 'yjs'
 import { connectHocuspocus } from '../support/hocuspocus.js'
 import { reply, secret, serveLocally, signed } from '../support/issuer.js'
 import { until } from '../support/until.js'
-import { joinYWebsocket, NativeClient, startRelay, TestClock, typed } from './support.js'
+import { joinYWebsocket, NativeClient, startRelay, stillClock, TestClock, typed } from './support.js'
 
 const hour = 3_600
 const byJwt = () => authorizeByJwt({ key: { secret }, clockSkewMs: 0 })
@@ -270,7 +271,7 @@ describe('an access that changes', () => {
   })
 
   test('down and up again, in band: what was typed meanwhile is set aside, and the rest is saved', async () => {
-    const clock = new TestClock()
+    const clock = stillClock()
     let access: 'read' | 'write' = 'write'
     const authorize: Authorize = async () => ({ subject: 'ada', access, expiresAt: clock.now() + 10_000 })
     const { url, relay } = await startRelay({ authorize, clock })
@@ -301,7 +302,7 @@ describe('an access that changes', () => {
   })
 
   test('up, for one whose offline edits were set aside, since it was opened for reading: it writes, and they are kept', async () => {
-    const clock = new TestClock()
+    const clock = stillClock()
     let access: 'read' | 'write' = 'read'
     const authorize: Authorize = async () => ({ subject: 'ada', access, expiresAt: clock.now() + 10_000 })
     const { url } = await startRelay({ authorize, clock })
@@ -532,19 +533,31 @@ describe("the application's backend", () => {
       else if (cookie === 'session=1') reply(response, 200, { subject: 'ada', access: 'write', expiresIn: 10 })
       else reply(response, 401)
     })
-    const clock = new TestClock()
+    const clock = stillClock()
     const { url, relay, lines } = await startRelay({
       authorize: authorizeByUrl({ url: backend, now: clock.now }),
       clock,
     })
-    const socket = (cookie: string) => (address: string, protocols: string[]) =>
-      new WebSocket(address, protocols, { headers: { cookie } })
+    const reader = new RelayMessageReader(defaultLimits)
+    let renewals = -1 // it is told of its end when it is opened
+    const socket = (cookie: string) => (address: string, protocols: string[]) => {
+      const made = new WebSocket(address, protocols, { headers: { cookie } })
+      if (cookie === 'session=1') {
+        made.on('message', (data: Buffer) => {
+          const heard = reader.read(new Uint8Array(data))
+          renewals += heard.filter((read) => read.ok && read.message.type === 'expires').length
+        })
+      }
+      return made
+    }
     const { handle, text } = join(url, 'notes', { webSocket: socket('session=1') as never })
     await handle.synced
     expect(questions).toBe(1)
     for (let i = 0; i < 5; i++) {
       clock.pass(9_100)
-      await until('it to be renewed', () => questions === i + 2, { seen: () => [questions, i, relay.stats(), lines] })
+      // not only asked for: an edit may be saved before the answer has come
+      await until('it to be renewed', () => renewals === i + 1, { seen: () => [questions, i, relay.stats(), lines] })
+      expect(questions).toBe(i + 2)
       text.insert(0, 'x')
       await handle.saved()
     }
@@ -563,6 +576,30 @@ describe("the application's backend", () => {
     await until('it to be back', () => handle.status.connection === 'online' && handle.status.saved)
     expect(lines.some(({ message }) => message.startsWith('it cannot be told who may do what'))).toBe(true)
     expect(JSON.stringify(lines)).not.toContain('session=')
+  })
+
+  test('that has not answered when a grant ends turns nobody away for good', async () => {
+    let answer: (() => void) | null = null
+    let isSlow = false
+    const backend = await serveLocally((_request, _body, response) => {
+      const grant = () => reply(response, 200, { subject: 'ada', access: 'write', expiresIn: 10 })
+      if (isSlow) answer = grant
+      else grant()
+    })
+    const clock = stillClock()
+    const { url, relay } = await startRelay({ authorize: authorizeByUrl({ url: backend, now: clock.now }), clock })
+    const { handle, text } = join(url, 'notes', {})
+    await handle.synced
+    isSlow = true
+    clock.pass(9_100)
+    await until('it to be asked', () => answer !== null)
+    clock.pass(1_000)
+    await until('it to be out', () => handle.status.connection !== 'online')
+    text.insert(0, 'meanwhile')
+    isSlow = false
+    answer!()
+    await handle.saved()
+    expect(relay.stats().refusedByCode).not.toHaveProperty('token_expired')
   })
 
   test('is asked anew for whom it is told that access was taken away', async () => {

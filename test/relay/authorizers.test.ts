@@ -69,20 +69,24 @@ describe('signed tokens', () => {
     )
   })
 
+  // the relay's clock stands still: what is at the edge of the skew stays there
+  const at = now()
+  const skew = 5
   test.each<[string, Record<string, unknown>, string]>([
-    ['is over', { exp: now() - 10 }, 'token_expired'],
-    ['is over, within the skew of clocks', { exp: now() - 3 }, 'granted'],
-    ['is not yet valid', { nbf: now() + 60 }, 'unauthorized'],
-    ['is not yet valid, within the skew of clocks', { nbf: now() + 3 }, 'granted'],
+    ['is over', { exp: at - skew }, 'token_expired'],
+    ['is over, within the skew of clocks', { exp: at - skew + 1 }, 'granted'],
+    ['is not yet valid', { nbf: at + skew + 1 }, 'unauthorized'],
+    ['is not yet valid, within the skew of clocks', { nbf: at + skew }, 'granted'],
     ['has no end', { exp: undefined }, 'unauthorized'],
     ['has no subject', { sub: undefined }, 'unauthorized'],
     ['has an empty subject', { sub: '' }, 'unauthorized'],
     ['has a subject of two lines', { sub: 'a\nb' }, 'unauthorized'],
     ['has a subject of 300 bytes', { sub: 'a'.repeat(300) }, 'unauthorized'],
-    ['lasts for a year', { exp: now() + 365 * 24 * hour }, 'unauthorized'],
+    ['lasts for a year', { exp: at + 365 * 24 * hour }, 'unauthorized'],
+    ['lasts for 60 days, of which 40 are over', { iat: at - 40 * 24 * hour, exp: at + 20 * 24 * hour }, 'unauthorized'],
     [
-      'lasts for 60 days, of which 40 are over',
-      { iat: now() - 40 * 24 * hour, exp: now() + 20 * 24 * hour },
+      'lasts for a year, and says that it is issued in one',
+      { iat: at + 364 * 24 * hour, exp: at + 365 * 24 * hour },
       'unauthorized',
     ],
     ['is of another issuer', { iss: 'somebody' }, 'unauthorized'],
@@ -94,8 +98,15 @@ describe('signed tokens', () => {
     ['has documents that are none', { documents: 'notes' }, 'forbidden'],
     ['is as it should be', {}, 'granted'],
   ])('one that %s', async (_, changes, code) => {
-    const authorize = await authorizeByJwt({ key: { secret }, issuer: 'app', audience: 'relay' })
-    const token = await signed({ iss: 'app', aud: 'relay', documents: { notes: 'write' }, ...changes })
+    const authorize = await authorizeByJwt({ key: { secret }, issuer: 'app', audience: 'relay', now: () => at * 1_000 })
+    const token = await signed({
+      iat: at,
+      exp: at + hour,
+      iss: 'app',
+      aud: 'relay',
+      documents: { notes: 'write' },
+      ...changes,
+    })
     expect(await codeOf(authorize(request(token)))).toBe(code)
   })
 

@@ -1,9 +1,9 @@
 import { authorizeByJwt } from '@syncline/server'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { connectHocuspocus } from '../support/hocuspocus.js'
 import { secret, signed } from '../support/issuer.js'
 import { until } from '../support/until.js'
-import { startRelay } from './support.js'
+import { startRelay, stillClock } from './support.js'
 
 async function start() {
   return startRelay({ authorize: await authorizeByJwt({ key: { secret } }) })
@@ -46,4 +46,61 @@ describe.each([3, 4] as const)('unmodified providers of Hocuspocus %i', (version
     plan.text.insert(0, 'and here')
     await until('that to be saved', () => !plan.provider.hasUnsyncedChanges)
   })
+})
+
+describe.each([3, 4] as const)('a token of a provider of Hocuspocus %i', (version) => {
+  async function startWithClock() {
+    const clock = stillClock()
+    const authorize = await authorizeByJwt({ key: { secret }, clockSkewMs: 0, now: clock.now })
+    const relay = await startRelay({ authorize, clock })
+    const fresh = () => signed({ exp: clock.now() / 1_000 + 8 })
+    const other = connectHocuspocus(relay.url, version).open('notes', { token: await signed({ sub: 'ben' }) })
+    return { ...relay, clock, fresh, other }
+  }
+
+  test('is asked for before it ends, and replaced: no reconnect, and no edit lost', async () => {
+    const { url, clock, fresh, relay, other } = await startWithClock()
+    const ask = vi.fn(fresh)
+    let granted = 0
+    const { open, closes } = connectHocuspocus(url, version)
+    const { provider, text, denials, endings } = open('notes', { token: ask, onAuthenticated: () => void granted++ })
+    await until('both to be in', () => provider.isSynced && other.provider.isSynced)
+    for (let i = 0; i < 4; i++) {
+      text.insert(0, `a${i}`)
+      clock.pass(6_500)
+      await until('another to be granted', () => granted === i + 2)
+      text.insert(0, `b${i}`)
+      await until('it to be saved', () => !provider.hasUnsyncedChanges)
+    }
+    await until('the other to read all', () => other.text.toString() === text.toString())
+    expect(ask).toHaveBeenCalledTimes(5)
+    expect([closes, denials, endings, relay.stats().refused]).toEqual([[], [], [], 0])
+  })
+
+  test.each(['and a step 1', 'alone'])(
+    'that has ended is followed by another one, %s: nothing is lost',
+    async (how) => {
+      const { url, clock, fresh, other } = await startWithClock()
+      let token = await fresh()
+      const { open, closes } = connectHocuspocus(url, version)
+      const { provider, text, denials } = open('notes', { token: () => token })
+      await until('both to be in', () => provider.isSynced && other.provider.isSynced)
+      text.insert(0, 'before ')
+      await until('it to be read', () => other.text.toString() === 'before ')
+      text.insert(0, 'at the end ')
+      clock.pass(8_000)
+      await until('it to be denied', () => denials.some((reason) => reason.startsWith('token_expired')))
+      text.insert(0, 'mine ')
+      other.text.insert(other.text.length, 'theirs')
+      await until('that to be saved', () => !other.provider.hasUnsyncedChanges)
+      expect(text.toString()).not.toContain('theirs')
+      token = await fresh()
+      await provider.sendToken()
+      if (how !== 'alone') provider.startSync()
+      await until('both to have all', () => text.length > 28 && text.toString() === other.text.toString())
+      text.insert(0, 'later ')
+      await until('all to be saved', () => !provider.hasUnsyncedChanges && other.text.toString() === text.toString())
+      expect(closes).toEqual([])
+    },
+  )
 })

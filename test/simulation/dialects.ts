@@ -13,10 +13,13 @@ type Open = Extract<SessionRequest, { type: 'open' }>
 
 const visitor = { url: '', headers: {}, address: '' }
 const account = new Account({})
+// nothing of it ends
+const clock = { now: () => 0, after: () => () => {} }
 
 /** A session that everybody gets, in place of the one with grants and rates that a relay has. */
 class SimDialectSession implements DialectSession {
   readonly access = 'write'
+  readonly expiresAt = null
   readonly #relay: SimRelay
   readonly #end: RelayEnd
   readonly #wire: SessionWire
@@ -153,6 +156,7 @@ export class HocuspocusEnd implements RelayEnd {
       key,
       name: key,
       account,
+      clock,
       ...unlimited,
       credentials: () => ({ token, visitor }),
       send: (frames: readonly Uint8Array[]) => {
@@ -173,7 +177,7 @@ export class HocuspocusEnd implements RelayEnd {
     const newSession = (sessionWire: SessionWire) => new SimDialectSession(this.#relay, this, sessionWire)
     const document = new HocuspocusDocument(wire, Number.POSITIVE_INFINITY, newSession)
     this.#documents.set(key, document)
-    document.open(token)
+    document.open(token, 0)
   }
 }
 

@@ -40,7 +40,7 @@ export async function authorizeByJwt(options: JwtOptions): Promise<Authorize> {
     const { sub, exp, iat, ...claims } = await verify(token, verifier, { ...options, clockSkewMs }, time)
     if (!isSubject(sub)) throw new SynclineError('unauthorized', 'The token has no subject')
     const expiresAt = exp! * 1_000 + clockSkewMs
-    if (expiresAt - (iat === undefined ? time : iat * 1_000) > lifetimeMsMax + clockSkewMs) {
+    if (expiresAt - Math.min(time, (iat ?? exp!) * 1_000) > lifetimeMsMax + clockSkewMs) {
       throw new SynclineError('unauthorized', 'The token lasts longer than 30 days')
     }
     const claimed = claimedAccess(claims, document)

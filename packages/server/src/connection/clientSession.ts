@@ -64,7 +64,7 @@ export class ClientSession implements Session, Admitted {
   #exchange: Exchange | null = null
   /** how often it was asked for a grant: the last answer counts */
   #asked = 0
-  /** the last time, nobody could tell */
+  /** the last time nobody could tell, or there is no answer yet */
   #isUncertain = false
   /** its socket does not keep up */
   #isCongested = false
@@ -138,6 +138,7 @@ export class ClientSession implements Session, Admitted {
     if (this.#state.at === 'asking') this.#asked++
     if (this.#state.at === 'asking' || this.#state.at === 'over') return
     try {
+      this.#isUncertain = true // where it ends before the answer, that is nobody's fault who is there
       const grant = await this.#ask()
       const before = this.#grant
       if (grant === null || before === null) return
@@ -148,9 +149,9 @@ export class ClientSession implements Session, Admitted {
       this.#context.gate.admit(this, grant)
       this.#adopt(grant)
     } catch (error) {
-      if (error instanceof SynclineError && error.code === 'authorization_unavailable' && this.expiresAt !== null) {
-        this.#isUncertain = true // what it had holds until it ends
-      } else this.expel(error)
+      const isUnavailable = error instanceof SynclineError && error.code === 'authorization_unavailable'
+      // what it had holds until it ends
+      if (!isUnavailable || this.expiresAt === null) this.expel(error)
     }
   }
 

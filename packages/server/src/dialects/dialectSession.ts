@@ -3,7 +3,7 @@ import type { ClientSession, SessionWire } from '../connection/clientSession.js'
 /** The session that a dialect translates for. */
 export type DialectSession = Pick<
   ClientSession,
-  'access' | 'open' | 'receive' | 'reauthorize' | 'setCongested' | 'fail' | 'leave'
+  'access' | 'expiresAt' | 'open' | 'receive' | 'reauthorize' | 'setCongested' | 'fail' | 'leave'
 >
 
 /** Makes one: {@link ClientSession} in a relay. */

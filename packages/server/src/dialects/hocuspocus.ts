@@ -20,6 +20,8 @@ const admissionMs = 60_000
 
 // providers come back after it, as after every other
 const resetStatus = 4205
+// each is told by a message of its own
+const unsavedMax = 1_000
 const noAwareness = Uint8Array.of(0)
 
 interface Opened {
@@ -35,6 +37,8 @@ export class HocuspocusConnection implements LinkHandler {
   readonly #visitor: Visitor
   readonly #documents = new Map<string, Opened>()
   readonly #byChannel = new Map<number, HocuspocusDocument>()
+  /** updates that providers count and that nobody has taken, of documents that are over and may be opened again */
+  readonly #unsaved = new Map<string, number>()
   #channels = 0
   #answersPings = false
   #cancelTimeout = () => {}
@@ -68,7 +72,10 @@ export class HocuspocusConnection implements LinkHandler {
       if (!open) return this.#open(key, request.token)
     }
     // what came for a document that was never opened, or is over, is in the step 2 of the next time
+    const unsaved = this.#unsaved.get(key)
     if (open && request) open.document.receive(request)
+    else if (request?.type === 'update' && unsaved !== undefined)
+      this.#unsaved.set(key, Math.min(unsaved + 1, unsavedMax))
   }
 
   congested(channel: number, isCongested: boolean): void {
@@ -142,22 +149,27 @@ export class HocuspocusConnection implements LinkHandler {
         hold: () => this.#link.hold(),
         holdFor: (ms) => this.#link.holdFor(ms),
         account: this.#link.account,
+        clock: this.#context.clock,
         reauthorizing: () => this.#link.charge('opens', 1),
         opened: () => this.#cancelTimeout(),
         later: (call) => queueMicrotask(() => this.#link.guarded(call)),
         lost: (reason) => this.#link.finish(resetStatus, reason),
-        ended: () => this.#forget(key, channel),
+        ended: (unsaved) => this.#forget(key, channel, unsaved),
       },
       this.#context.limits.updateBytesMax,
       (wire) => new ClientSession(this.#context, wire),
     )
     this.#documents.set(key, { document, channel })
     this.#byChannel.set(channel, document)
-    document.open(token)
+    document.open(token, this.#unsaved.get(key) ?? 0)
+    this.#unsaved.delete(key)
   }
 
-  #forget(key: string, channel: number): void {
+  #forget(key: string, channel: number, unsaved: number): void {
     this.#byChannel.delete(channel)
-    if (this.#documents.get(key)?.channel === channel) this.#documents.delete(key)
+    if (this.#documents.get(key)?.channel !== channel) return
+    this.#documents.delete(key)
+    if (this.#unsaved.size < this.#context.limits.connectionDocumentsMax)
+      this.#unsaved.set(key, Math.min(unsaved, unsavedMax))
   }
 }

@@ -1,11 +1,13 @@
 import type { ErrorCode, SessionReply } from '@syncline/protocol'
 import { SynclineError, unreachable } from '@syncline/protocol'
 import type { Credentials } from '../auth/authorize.js'
+import type { Clock } from '../clock.js'
 import type { Account } from '../limits/account.js'
 import type { SharedReply } from '../rooms/session.js'
 import type { DialectSession, NewSession } from './dialectSession.js'
 import { encodeHocuspocus, type HocuspocusReply, type HocuspocusRequest } from './hocuspocusMessages.js'
 import { SavedCount } from './savedCount.js'
+import { TokenRenewal } from './tokenRenewal.js'
 
 type Ending = Extract<SessionReply, { type: 'refused' | 'closed' }>
 
@@ -15,6 +17,7 @@ export interface HocuspocusWire {
   readonly name: string
   /** what its address may take of the relay */
   readonly account: Account
+  readonly clock: Clock
   /** what the connection shows, with a token that came for this document */
   credentials(token: string): Credentials
   send(messages: readonly Uint8Array[]): void
@@ -33,12 +36,14 @@ export interface HocuspocusWire {
   later(call: () => void): void
   /** the relay ended the session, and it may be opened again */
   lost(reason: string): void
-  /** the document is closed; called once */
-  ended(): void
+  /** the document is closed; called once. The provider counts so many updates that it was not told of as saved */
+  ended(unsaved: number): void
 }
 
 // an update that contains nothing
 const emptyUpdate = Uint8Array.of(0, 0)
+// the state vector of a replica that has nothing
+const emptyStateVector = Uint8Array.of(0)
 
 const scopes = { read: 'readonly', write: 'read-write' } as const
 const denials: ReadonlySet<ErrorCode> = new Set([
@@ -58,8 +63,10 @@ export class HocuspocusDocument {
   readonly #updateBytesMax: number
   readonly #session: DialectSession
   readonly #saved = new SavedCount()
+  readonly #renewal: TokenRenewal
   #state: 'opening' | 'open' | 'over' = 'opening'
   #waiting: { stateVector: Uint8Array | null; awareness: Uint8Array | null } = { stateVector: null, awareness: null }
+  #hasAsked = false
   #seq = 0
   #token = ''
 
@@ -67,12 +74,13 @@ export class HocuspocusDocument {
   constructor(wire: HocuspocusWire, updateBytesMax: number, newSession: NewSession) {
     this.#wire = wire
     this.#updateBytesMax = updateBytesMax
+    this.#renewal = new TokenRenewal(wire.clock, () => this.#say({ type: 'tokenRequest' }))
     this.#session = newSession({
       account: wire.account,
       echo: true,
       credentials: () => wire.credentials(this.#token),
       drop: () => wire.drop(),
-      expires: () => {},
+      expires: () => this.#renewal.endsAt(this.#session.expiresAt),
       whenRoom: (call) => wire.whenRoom(call),
       hold: () => wire.hold(),
       holdFor: (ms) => wire.holdFor(ms),
@@ -81,13 +89,18 @@ export class HocuspocusDocument {
     })
   }
 
-  /** Called once. */
-  open(token: string): void {
+  /**
+   * Called once.
+   *
+   * @param unsaved updates of an earlier time that the provider still counts, and has in its step 2
+   */
+  open(token: string, unsaved: number): void {
     this.#token = token
+    this.#saved.counts(1, unsaved)
     // a point that no log confirms: the provider's step 1 is the exchange that the room then waits for
     const resume = { epoch: '', position: 0, chain: 0 }
     this.#session
-      .open({ type: 'open', name: this.#wire.name, resume, stateVector: Uint8Array.of(0) })
+      .open({ type: 'open', name: this.#wire.name, resume, stateVector: emptyStateVector })
       .catch((error: unknown) => this.#session.fail(error))
   }
 
@@ -136,6 +149,7 @@ export class HocuspocusDocument {
   }
 
   #exchange(stateVector: Uint8Array): void {
+    this.#hasAsked = true
     if (this.#state === 'opening') this.#waiting.stateVector = stateVector.slice()
     else this.#session.receive({ type: 'exchange', stateVector })
     this.#tellSaved()
@@ -148,6 +162,8 @@ export class HocuspocusDocument {
 
   #answer(update: Uint8Array): void {
     if (this.#state !== 'open' || !this.#fits(update)) return
+    // one whose token had ended, and that brings another without a step 1, has missed something
+    if (!this.#hasAsked) this.#exchange(emptyStateVector)
     this.#session.receive({ type: 'update', seq: ++this.#seq, answer: true, update })
     this.#saved.answered(this.#seq)
     this.#tellSaved()
@@ -211,7 +227,8 @@ export class HocuspocusDocument {
   #ended(): void {
     if (this.#state === 'over') return
     this.#state = 'over'
-    this.#wire.ended()
+    this.#renewal.cancel()
+    this.#wire.ended(this.#saved.unsaved)
   }
 
   #translate(reply: SessionReply): Uint8Array[] {

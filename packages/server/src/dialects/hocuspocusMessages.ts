@@ -20,6 +20,8 @@ export type HocuspocusRequest =
 export type HocuspocusReply =
   | SyncMessage
   | Extract<HocuspocusRequest, { type: 'awareness' | 'stateless' }>
+  /** another token is asked for: providers answer with what they were configured with */
+  | { readonly type: 'tokenRequest' }
   | { readonly type: 'authenticated'; readonly scope: 'read-write' | 'readonly' }
   | { readonly type: 'denied'; readonly reason: string }
   | { readonly type: 'closed'; readonly reason: string }
@@ -121,6 +123,9 @@ function writeReply(encoder: encoding.Encoder, reply: HocuspocusReply): void {
     case 'stateless':
       encoding.writeVarUint(encoder, types.stateless)
       return encoding.writeVarString(encoder, reply.payload)
+    case 'tokenRequest':
+      encoding.writeVarUint(encoder, types.auth)
+      return encoding.writeVarUint(encoder, auths.token)
     case 'authenticated':
       encoding.writeVarUint(encoder, types.auth)
       encoding.writeVarUint(encoder, auths.authenticated)

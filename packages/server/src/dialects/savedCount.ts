@@ -27,15 +27,15 @@ export class SavedCount {
     this.#hasExchanged = true
   }
 
-  /** The provider counts an update, which is saved when `seq` is. */
-  counts(seq: number): void {
+  /** The provider counts an update, or several, which are saved when `seq` is. */
+  counts(seq: number, count = 1): void {
     if (seq <= this.#acknowledged) {
-      this.#due++
+      this.#due += count
       return
     }
     const last = this.#owed.at(-1)
-    if (last?.seq === seq) last.count++
-    else this.#owed.push({ seq, count: 1 })
+    if (last?.seq === seq) last.count += count
+    else this.#owed.push({ seq, count })
   }
 
   /** It was asked for everything, and will answer. */
@@ -47,7 +47,8 @@ export class SavedCount {
   answered(seq: number): void {
     if (!this.#hasAnswered) {
       this.#hasAnswered = true
-      return this.counts(seq)
+      if (this.#hasExchanged) this.counts(seq)
+      return
     }
     if (this.#uncounted > 0) this.#uncounted--
     else this.counts(seq)
@@ -57,6 +58,11 @@ export class SavedCount {
   acknowledged(seq: number): void {
     this.#acknowledged = seq
     while (this.#owed[0] !== undefined && this.#owed[0].seq <= seq) this.#due += this.#owed.shift()!.count
+  }
+
+  /** How many it counts, and was not told of. */
+  get unsaved(): number {
+    return this.#owed.reduce((sum, { count }) => sum + count, this.#due)
   }
 
   /** How many to tell it now. */
