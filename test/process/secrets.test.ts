@@ -74,15 +74,15 @@ test('secrets of webhooks and of loading are told nowhere: not to clients, opera
     said.push(await (await fetch(`${relay.url}${path}`, { headers: { Authorization: `Bearer ${token}` } })).text())
   }
   said.push(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
-  for (const command of [['webhook', 'list', '--json'], ['status']]) {
-    said.push(JSON.stringify(await syncline(...command, '--data', relay.dataDirectory)))
-  }
   const file = join(directory, 'relay.json')
   writeFileSync(
     file,
     JSON.stringify({ webhookSecret, webhookUrl: [withSecrets('hook')], loadUrl: withSecrets('load') }),
   )
-  for (const form of [[], ['--json']]) said.push(JSON.stringify(await syncline('config', '--config', file, ...form)))
+  const data = ['--data', relay.dataDirectory]
+  const config = ['config', '--config', file]
+  const commands = [['webhook', 'list', '--json', ...data], ['status', ...data], config, [...config, '--json']]
+  said.push(JSON.stringify(await Promise.all(commands.map((command) => syncline(...command)))))
   await relay.kill('SIGTERM')
   said.push(relay.complaints)
 

@@ -14,7 +14,7 @@ import * as Y from 'yjs'
 import { connectHocuspocus } from '../support/hocuspocus.js'
 import { reply, secret, serveLocally, signed } from '../support/issuer.js'
 import { until } from '../support/until.js'
-import { joinYWebsocket, NativeClient, startRelay, stillClock, TestClock, typed } from './support.js'
+import { joinYWebsocket, NativeClient, startRelay, TestClock, typed } from './support.js'
 
 const hour = 3_600
 const byJwt = () => authorizeByJwt({ key: { secret }, clockSkewMs: 0 })
@@ -271,7 +271,7 @@ describe('an access that changes', () => {
   })
 
   test('down and up again, in band: what was typed meanwhile is set aside, and the rest is saved', async () => {
-    const clock = stillClock()
+    const clock = new TestClock()
     let access: 'read' | 'write' = 'write'
     const authorize: Authorize = async () => ({ subject: 'ada', access, expiresAt: clock.now() + 10_000 })
     const { url, relay } = await startRelay({ authorize, clock })
@@ -302,7 +302,7 @@ describe('an access that changes', () => {
   })
 
   test('up, for one whose offline edits were set aside, since it was opened for reading: it writes, and they are kept', async () => {
-    const clock = stillClock()
+    const clock = new TestClock()
     let access: 'read' | 'write' = 'read'
     const authorize: Authorize = async () => ({ subject: 'ada', access, expiresAt: clock.now() + 10_000 })
     const { url } = await startRelay({ authorize, clock })
@@ -334,7 +334,12 @@ describe.each(['y-websocket', 'Hocuspocus'] as const)('a reader by %s', (dialect
     }
     const { provider, endings } = connectHocuspocus(url).open('notes', { document: doc, token: by })
     const send = () => undefined
-    return { isIn: () => provider.isSynced, isOut: () => endings.length > 0, codes: () => [], send }
+    return {
+      isIn: () => provider.isSynced,
+      isOut: () => endings.length > 0,
+      codes: () => [],
+      send,
+    }
   }
 
   test('reads, may delete for itself, and is turned out for what it inserts', async () => {
@@ -530,10 +535,10 @@ describe("the application's backend", () => {
       questions++
       const { cookie } = JSON.parse(body)
       if (isDown) reply(response, 503)
-      else if (cookie === 'session=1') reply(response, 200, { subject: 'ada', access: 'write', expiresIn: 10 })
+      else if (cookie === 'session=1') reply(response, 200, { subject: 'ada', access: 'write', expiresIn: 20 })
       else reply(response, 401)
     })
-    const clock = stillClock()
+    const clock = new TestClock()
     const { url, relay, lines } = await startRelay({
       authorize: authorizeByUrl({ url: backend, now: clock.now }),
       clock,
@@ -555,6 +560,9 @@ describe("the application's backend", () => {
     expect(questions).toBe(1)
     for (let i = 0; i < 5; i++) {
       clock.pass(9_100)
+      text.insert(0, 'x') // a sign of life
+      await handle.saved()
+      clock.pass(9_100)
       // not only asked for: an edit may be saved before the answer has come
       await until('it to be renewed', () => renewals === i + 1, { seen: () => [questions, i, relay.stats(), lines] })
       expect(questions).toBe(i + 2)
@@ -569,7 +577,10 @@ describe("the application's backend", () => {
     clock.pass(9_100)
     text.insert(0, 'y')
     await handle.saved()
-    clock.pass(1_000)
+    clock.pass(9_100)
+    text.insert(0, 'y')
+    await handle.saved()
+    clock.pass(2_000)
     await until('it to be out', () => handle.status.connection !== 'online')
     text.insert(0, 'z')
     isDown = false
@@ -586,7 +597,7 @@ describe("the application's backend", () => {
       if (isSlow) answer = grant
       else grant()
     })
-    const clock = stillClock()
+    const clock = new TestClock()
     const { url, relay } = await startRelay({ authorize: authorizeByUrl({ url: backend, now: clock.now }), clock })
     const { handle, text } = join(url, 'notes', {})
     await handle.synced

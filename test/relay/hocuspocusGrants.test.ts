@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { connectHocuspocus } from '../support/hocuspocus.js'
 import { secret, signed } from '../support/issuer.js'
 import { until } from '../support/until.js'
-import { startRelay, stillClock } from './support.js'
+import { startRelay, TestClock } from './support.js'
 
 async function start() {
   return startRelay({ authorize: await authorizeByJwt({ key: { secret } }) })
@@ -50,27 +50,33 @@ describe.each([3, 4] as const)('unmodified providers of Hocuspocus %i', (version
 
 describe.each([3, 4] as const)('a token of a provider of Hocuspocus %i', (version) => {
   async function startWithClock() {
-    const clock = stillClock()
+    const clock = new TestClock()
     const authorize = await authorizeByJwt({ key: { secret }, clockSkewMs: 0, now: clock.now })
     const relay = await startRelay({ authorize, clock })
-    const fresh = () => signed({ exp: clock.now() / 1_000 + 8 })
+    const fresh = () => signed({ exp: clock.now() / 1_000 + 16 })
     const other = connectHocuspocus(relay.url, version).open('notes', { token: await signed({ sub: 'ben' }) })
-    return { ...relay, clock, fresh, other }
+    /** Lets time pass, less than it takes until somebody silent is taken for gone; all show that they are there. */
+    const pass = async (ms: number, { provider, text }: typeof other) => {
+      clock.pass(ms)
+      for (const each of [text, other.text]) each.insert(0, '.')
+      await until('it to be saved', () => !provider.hasUnsyncedChanges && !other.provider.hasUnsyncedChanges)
+    }
+    return { ...relay, clock, fresh, other, pass }
   }
 
   test('is asked for before it ends, and replaced: no reconnect, and no edit lost', async () => {
-    const { url, clock, fresh, relay, other } = await startWithClock()
+    const { url, fresh, relay, other, pass } = await startWithClock()
     const ask = vi.fn(fresh)
     let granted = 0
     const { open, closes } = connectHocuspocus(url, version)
-    const { provider, text, denials, endings } = open('notes', { token: ask, onAuthenticated: () => void granted++ })
+    const mine = open('notes', { token: ask, onAuthenticated: () => void granted++ })
+    const { provider, text, denials, endings } = mine
     await until('both to be in', () => provider.isSynced && other.provider.isSynced)
     for (let i = 0; i < 4; i++) {
-      text.insert(0, `a${i}`)
-      clock.pass(6_500)
+      await pass(6_500, mine)
+      text.insert(0, `${i}`)
+      await pass(6_500, mine)
       await until('another to be granted', () => granted === i + 2)
-      text.insert(0, `b${i}`)
-      await until('it to be saved', () => !provider.hasUnsyncedChanges)
     }
     await until('the other to read all', () => other.text.toString() === text.toString())
     expect(ask).toHaveBeenCalledTimes(5)
@@ -80,15 +86,16 @@ describe.each([3, 4] as const)('a token of a provider of Hocuspocus %i', (versio
   test.each(['and a step 1', 'alone'])(
     'that has ended is followed by another one, %s: nothing is lost',
     async (how) => {
-      const { url, clock, fresh, other } = await startWithClock()
+      const { url, clock, fresh, other, pass } = await startWithClock()
       let token = await fresh()
       const { open, closes } = connectHocuspocus(url, version)
-      const { provider, text, denials } = open('notes', { token: () => token })
+      const mine = open('notes', { token: () => token })
+      const { provider, text, denials } = mine
       await until('both to be in', () => provider.isSynced && other.provider.isSynced)
-      text.insert(0, 'before ')
-      await until('it to be read', () => other.text.toString() === 'before ')
+      await pass(7_500, mine)
+      await pass(7_200, mine)
       text.insert(0, 'at the end ')
-      clock.pass(8_000)
+      clock.pass(1_500)
       await until('it to be denied', () => denials.some((reason) => reason.startsWith('token_expired')))
       text.insert(0, 'mine ')
       other.text.insert(other.text.length, 'theirs')
@@ -97,10 +104,33 @@ describe.each([3, 4] as const)('a token of a provider of Hocuspocus %i', (versio
       token = await fresh()
       await provider.sendToken()
       if (how !== 'alone') provider.startSync()
-      await until('both to have all', () => text.length > 28 && text.toString() === other.text.toString())
+      await until(
+        'both to have all',
+        () => /(?=.*at the end)(?=.*mine)(?=.*theirs)/.test(`${text}`) && text.toString() === other.text.toString(),
+      )
       text.insert(0, 'later ')
       await until('all to be saved', () => !provider.hasUnsyncedChanges && other.text.toString() === text.toString())
       expect(closes).toEqual([])
     },
   )
+
+  test('that says less is in force at once: it reads on, its cursor stays, and what it writes is refused', async () => {
+    const { url, other } = await startWithClock()
+    let documents = { notes: 'write' }
+    const { open, closes } = connectHocuspocus(url, version)
+    const { provider, doc, text, endings } = open('notes', { token: () => signed({ documents }) })
+    const cursor = () => other.provider.awareness!.getStates().get(doc.clientID)?.['name']
+    await until('both to be in', () => provider.isSynced && other.provider.isSynced)
+    provider.awareness!.setLocalStateField('name', 'Ada')
+    await until('its cursor to be seen', () => cursor() === 'Ada')
+    documents = { notes: 'read' }
+    await provider.sendToken()
+    await until('it to be a reader', () => provider.authorizedScope === 'readonly')
+    provider.awareness!.setLocalStateField('name', 'Ada, who reads')
+    other.text.insert(0, 'read')
+    await until('both to see the other', () => cursor() === 'Ada, who reads' && text.toString() === 'read')
+    text.insert(0, 'un')
+    await until('it to be refused', () => endings.length > 0)
+    expect([endings[0], other.text.toString(), closes]).toEqual([expect.stringMatching(/^read_only/), 'read', []])
+  })
 })

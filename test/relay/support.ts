@@ -40,24 +40,12 @@ const emptyStateVector = Uint8Array.of(0)
 
 const soonMs = 1_000
 
-/** A {@link TestClock} that only the test moves. */
-export function stillClock(): TestClock {
-  const start = Date.now()
-  return new TestClock(() => start)
-}
-
 /** Time in which what takes a second or more waits until the test says that it has passed. */
 export class TestClock implements Clock {
-  readonly #start: () => number
   #passed = 0
   readonly #timers = new Set<{ readonly at: number; readonly call: () => void }>()
 
-  /** @param start from where it goes on; a fixed one: it stands still unless the test says otherwise, however slow all is */
-  constructor(start = Date.now) {
-    this.#start = start
-  }
-
-  readonly now = () => this.#start() + this.#passed
+  readonly now = () => Date.now() + this.#passed
 
   readonly after = (ms: number, call: () => void) => {
     if (ms < soonMs) return systemClock.after(ms, call)
