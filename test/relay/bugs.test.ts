@@ -99,4 +99,27 @@ describe('an exception', () => {
     good.ask(1, { type: 'update', seq: 2, answer: false, update: typed(new Y.Doc(), 'x') })
     await good.hears(1, 'ack', 2)
   })
+
+  test('of listeners and hooks of an application is counted, and keeps nobody from anything', async () => {
+    const broken = () => {
+      throw new Error('a bug of the application')
+    }
+    const authorize = Object.assign(async () => ({ subject: 'ada', access: 'write', expiresAt: null }) as const, {
+      revoked: broken,
+    })
+    const commitObserver = { committed: broken, acknowledged: broken }
+    const { url, relay } = await startRelay({ authorize, commitObserver })
+    relay.document('notes').observe(broken, broken)
+    const client = await NativeClient.connect(url)
+    await client.open(1, 'notes')
+    for (const seq of [2, 3]) {
+      client.ask(1, { type: 'update', seq, answer: false, update: typed(new Y.Doc(), 'x') })
+      await client.hears(1, 'ack', seq)
+    }
+    expect(await relay.revoke({ subject: 'ada' })).toBe(1)
+    expect(await client.hears(1, 'closed')).toMatchObject({ code: 'revoked' })
+    await relay.remove('notes')
+    expect(relay.stats()).toMatchObject({ storageFaults: 0 })
+    expect(relay.stats().exceptions).toBeGreaterThanOrEqual(5)
+  })
 })

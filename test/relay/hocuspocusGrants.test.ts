@@ -119,7 +119,7 @@ describe.each([3, 4] as const)('a token of a provider of Hocuspocus %i', (versio
     let documents = { notes: 'write' }
     const { open, closes } = connectHocuspocus(url, version)
     const { provider, doc, text, endings } = open('notes', { token: () => signed({ documents }) })
-    const cursor = () => other.provider.awareness!.getStates().get(doc.clientID)?.['name']
+    const cursor = () => other.provider.awareness!.getStates().get(doc.clientID)?.name
     await until('both to be in', () => provider.isSynced && other.provider.isSynced)
     provider.awareness!.setLocalStateField('name', 'Ada')
     await until('its cursor to be seen', () => cursor() === 'Ada')

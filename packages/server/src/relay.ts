@@ -167,7 +167,7 @@ export class Relay {
       ...edges,
       retry: options.webhookRetry ?? {},
     })
-    const latencies = new Latencies(options.commitObserver ?? null)
+    const latencies = new Latencies(options.commitObserver ?? null, edges.exception)
     this.#context = contextOf(log, limits, { ...options, commitObserver: latencies }, edges, this.#webhooks)
     this.#rooms = this.#context.rooms
     const overseen = { context: this.#context, relay: this, latencies, settings: settingsOf(limits, options) }

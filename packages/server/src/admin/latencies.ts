@@ -27,24 +27,35 @@ class Samples {
   }
 }
 
-/** How long the last commits and acknowledgements took; another observer is told, too. */
+/** How long the last commits and acknowledgements took; the application's observer is told, too, and may throw. */
 export class Latencies implements CommitObserver {
   readonly #commits = new Samples()
   readonly #acks = new Samples()
   readonly #next: CommitObserver | null
+  readonly #exception: (error: unknown) => void
 
-  constructor(next: CommitObserver | null) {
+  constructor(next: CommitObserver | null, exception: (error: unknown) => void) {
     this.#next = next
+    this.#exception = exception
   }
 
   committed(ms: number, documents: number): void {
     this.#commits.add(ms)
-    this.#next?.committed(ms, documents)
+    this.#tell((next) => next.committed(ms, documents))
   }
 
   acknowledged(ms: number): void {
     this.#acks.add(ms)
-    this.#next?.acknowledged?.(ms)
+    this.#tell((next) => next.acknowledged?.(ms))
+  }
+
+  // who calls us takes what we throw for a fault of the log
+  #tell(run: (next: CommitObserver) => void): void {
+    try {
+      if (this.#next !== null) run(this.#next)
+    } catch (error) {
+      this.#exception(error)
+    }
   }
 
   get commits(): Percentiles | null {

@@ -99,9 +99,13 @@ export class Gate {
       ...(document === undefined ? {} : { document }),
     }
     assertRevocation(revocation)
-    const { authorize, revocations, clock, logger } = this.#options
+    const { authorize, revocations, clock, logger, exception } = this.#options
     const kept = revocations.add({ ...revocation, time: clock.now() })
-    authorize.revoked?.(revocation)
+    try {
+      authorize.revoked?.(revocation)
+    } catch (error) {
+      exception(error) // they are turned out all the same
+    }
     const found = [...this.#admitted].filter((each) => concerns(revocation, each))
     for (const each of found) each.expel(new SynclineError('revoked'))
     logger.info({ event: 'access_revoked', ...revocation, sessions: found.length }, 'access was revoked')

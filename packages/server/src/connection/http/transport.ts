@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type ErrorCode, SynclineError } from '@syncline/protocol'
 import type { Visitor } from '../../auth/authorize.js'
@@ -74,8 +74,9 @@ export class HttpTransport {
     response.writeHead(200, streamHeaders)
     const socket = new HttpSocket(response, this.#context.limits.frameBytesMax)
     const secret = randomBytes(secretBytes).toString('base64url')
-    this.#connected.set(secret, { socket, account })
-    socket.on('close', () => this.#connected.delete(secret))
+    const digest = digestOf(secret)
+    this.#connected.set(digest, { socket, account })
+    socket.on('close', () => this.#connected.delete(digest))
     socket.begin(secret)
     this.#host.connect(socket, { stream: socket, address, account }, { url, headers, address })
   }
@@ -109,7 +110,7 @@ export class HttpTransport {
   /** Whoever guesses pays for it as for opening a document. */
   #senderOf(request: IncomingMessage): Connected {
     const secret = request.headers[sessionHeader]
-    const connected = typeof secret === 'string' ? this.#connected.get(secret) : undefined
+    const connected = typeof secret === 'string' ? this.#connected.get(digestOf(secret)) : undefined
     if (connected) return connected
     const { limiter, proxies } = this.#context
     limiter.reserve('opens', 1, [limiter.address(proxies.addressOf(request))], 0)
@@ -127,6 +128,11 @@ export class HttpTransport {
     const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', Connection: 'close', ...wait }
     response.writeHead(statuses[error.code] ?? 500, headers).end(body)
   }
+}
+
+// how long it takes to look it up says nothing of the secret itself
+function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64')
 }
 
 const statuses: { readonly [code in ErrorCode]?: number } = {
