@@ -73,6 +73,7 @@ test('metrics are counted for the operator, have no names of documents, and are 
     Array.from(readText(path).matchAll(/\b(syncline|nodejs|process)_[a-z0-9_]+\b/g), ([name]) => name),
   )
   expect(asked.length).toBeGreaterThan(20)
+  expect(asked).toEqual(expect.arrayContaining(['syncline_webhooks_pending', 'syncline_load_failures_total']))
   // they have a series for each code, which is there once there is something to count
   expect(text).toContain('syncline_refused_by_code_total{code="malformed_frame"} 1')
   expect(text).toContain('# TYPE syncline_rejected_by_code_total counter')
