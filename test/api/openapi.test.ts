@@ -3,6 +3,7 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { errorCodes, relayErrorCodes } from '@syncline/protocol'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { launchBrowser, visit, withoutBrowser } from '../support/browser.js'
+import { readText } from '../support/tree.js'
 import { startApi } from './support.js'
 
 type Operation = { readonly operationId: string; readonly responses: Record<string, unknown> }
@@ -25,6 +26,26 @@ describe('the description of the HTTP interface', () => {
     )
     expect(operations.length).toBeGreaterThan(15)
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length)
+  })
+
+  test('has nothing that the README leaves out', async () => {
+    const { url } = await startApi()
+    const { paths } = await (await fetch(`${url}/api/v1/openapi.json`)).json()
+    const readme = readText('packages/server/README.md')
+    const page = readme.slice(
+      readme.indexOf('## Documents over HTTP'),
+      readme.indexOf('## Documents on the command line'),
+    )
+    const parts = Object.keys(paths).map((path) => path.split('/').findLast((part) => !part.startsWith('{'))!)
+    expect(parts.filter((part) => !page.includes(`/${part}`))).toEqual([])
+    const codes = new Set(Array.from(JSON.stringify(paths).matchAll(/`(\w+)`: /g), ([, code]) => code!))
+    expect(codes.size).toBeGreaterThan(20)
+    expect([...codes].filter((code) => !page.includes(`\`${code}\``))).toEqual([])
+    const parameters = Object.values<Record<string, { parameters: { in: string; name: string }[] }>>(paths)
+      .flatMap((path) => Object.values(path).flatMap((operation) => operation.parameters))
+      .filter((parameter) => parameter.in !== 'path')
+    expect(parameters.length).toBeGreaterThan(10)
+    expect(parameters.map(({ name }) => name).filter((name) => !page.includes(name))).toEqual([])
   })
 
   test('is a page to read, which loads nothing and runs nothing', async () => {

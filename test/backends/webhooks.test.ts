@@ -1,9 +1,11 @@
 import { openLevelLog } from '@syncline/server'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { startApi } from '../api/support.js'
 import { emptyDirectory } from '../cli/support.js'
+import { joinYWebsocket, TestClock } from '../relay/support.js'
 import { until } from '../support/until.js'
-import { isSigned, local, pass, startEndpoint, startRelay, webhookSecret } from './support.js'
+import { isSigned, local, pass, startEndpoint, startRelay, type Told, webhookSecret } from './support.js'
 
 const typesOf = (told: readonly { readonly type: string }[]) => told.map(({ type }) => type)
 const changes = ['document.changed'] as const
@@ -119,6 +121,42 @@ describe('webhooks', () => {
     expect(typesOf(all.told)).toEqual(['document.created', 'document.deleted', 'document.created'])
     expect(all.told.map(({ data }) => data.epoch === epoch)).toEqual([true, true, false])
     expect(deletions.told.map(({ data }) => data.document)).toEqual(['articles/1', 'other'])
+  })
+
+  test('the first client opens a document, and the last one closes it: a page that is reloaded does neither', async () => {
+    const endpoint = await startEndpoint()
+    const clock = new TestClock()
+    const events = ['document.opened', 'document.created', 'document.closed'] as const
+    const { relay, webSocketUrl } = await startApi({ clock, webhooks: [local(endpoint, { events })] })
+    const join = async () => {
+      const { provider, doc } = joinYWebsocket(webSocketUrl, 'notes')
+      await until('the sync', () => provider.synced)
+      return { provider, doc }
+    }
+    const leave = async ({ provider }: Awaited<ReturnType<typeof join>>, left: number) => {
+      provider.destroy()
+      await until('the session to end', () => relay.stats().sessions === left)
+    }
+    const first = await join()
+    await until('the opening to be told', () => endpoint.told.length === 1)
+    first.doc.getText('body').insert(0, 'a')
+    await until('its creation to be told', () => endpoint.told.length === 2)
+    const second = await join()
+    await leave(first, 1)
+    clock.pass(10_000)
+    await leave(second, 0)
+    clock.pass(4_000)
+    const reloaded = await join()
+    clock.pass(10_000)
+    await leave(reloaded, 0)
+    expect(endpoint.told).toHaveLength(2)
+    await pass(clock, 5_000, 'the closing to be told', () => endpoint.told.length === 3)
+    const [{ data: opened }, { data: created }, { data: closed }] = endpoint.told as [Told, Told, Told]
+    expect(typesOf(endpoint.told)).toEqual(events)
+    expect(opened).toEqual({ document: 'notes', epoch: null, position: 0 })
+    expect(closed).toEqual({ document: 'notes', epoch: created.epoch, position: 1 })
+    await join()
+    await until('it to be opened again', () => typesOf(endpoint.told)[3] === 'document.opened')
   })
 
   test('an endpoint in a private network is refused, by address and by name', async () => {

@@ -9,7 +9,7 @@ export const relayErrorCodes = {
   document_exists: 'There is a document of this name already. Choose another name.',
   incomplete_update: 'What refers to something missing was not kept. Bring what is missing, then this once more.',
   unloadable_document: 'Yjs cannot load the document as it is. It was not kept.',
-  malformed_json: 'The JSON does not have the form that `syncline doc export --format json` writes.',
+  malformed_json: 'The content is no JSON, or has another form than this place takes. The message says where.',
   invalid_request: 'The request has another form than this one takes. The API is described at /api/v1/openapi.json.',
   unsupported_media_type: 'The request has a content type that is not taken here.',
   body_too_large: 'The body is larger than the relay takes. Send less at once.',
