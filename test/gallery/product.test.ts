@@ -19,7 +19,7 @@ describe.skipIf(withoutBrowser)('the demo as a product', { timeout: 60_000 }, ()
 
   afterAll(() => browser?.close())
 
-  test('every page has texts that stand out, by day and in the dark, and a name for whatever can be used', async () => {
+  test('every page has texts that stand out, by day and in the dark, a name for whatever can be used, and fits a phone', async () => {
     const demo = await startDemo(browser)
     await demo.write('text/plan', ['Plan', 'A first line'])
     await demo.write('code/plan', ['const answer = 42 // of all', "export const name = 'plan'"])
@@ -34,6 +34,7 @@ describe.skipIf(withoutBrowser)('the demo as a product', { timeout: 60_000 }, ()
       }
       await ada.page.emulateMedia({ colorScheme: null })
       for (const found of await namelessControls(ada.page)) faults.push(`${path}: ${found}`)
+      if (!(await fitsPhone(ada.page))) faults.push(`${path}: is wider than a phone`)
     }
     expect(faults).toEqual([])
   })
@@ -48,8 +49,10 @@ describe.skipIf(withoutBrowser)('the demo as a product', { timeout: 60_000 }, ()
     await left!.locator('.ProseMirror').focus()
     await ada.type('seen on both sides')
     await right!.getByText('seen on both sides').waitFor()
+    for (const side of [left, right]) await side!.getByText('All changes saved').waitFor()
     await picture(ada.page, 'start-live')
     expect([...(await faintTexts(ada.page)), ...(await namelessControls(ada.page))]).toEqual([])
+    expect(await fitsPhone(ada.page)).toBe(true)
   })
 
   test('the devtools tell of a document, take it offline, and make its network slow', async () => {
@@ -82,6 +85,8 @@ describe.skipIf(withoutBrowser)('the demo as a product', { timeout: 60_000 }, ()
     await ada.press('Control+End')
     await ada.type(' alone')
     await shows(fact('Pending'), /^[1-9]/)
+    expect(await panel.getByText('Another tab has the socket').isVisible()).toBe(false)
+    expect(await fitsPhone(ada.page)).toBe(true)
     await picture(ada.page, 'devtools')
     for (const colorScheme of ['light', 'dark'] as const) {
       await ada.page.emulateMedia({ colorScheme })
@@ -104,6 +109,15 @@ async function go(page: Page, path: string): Promise<void> {
   await page.waitForFunction(
     () => document.querySelector('#app > .page:not([aria-busy])') && !document.querySelector('[aria-busy=true]'),
   )
+}
+
+/** Whether one needs not scroll sideways on a narrow phone. */
+async function fitsPhone(page: Page): Promise<boolean> {
+  const size = page.viewportSize()!
+  await page.setViewportSize({ width: 360, height: 740 })
+  const width = await page.evaluate(() => document.documentElement.scrollWidth)
+  await page.setViewportSize(size)
+  return width <= 360
 }
 
 async function shows(place: Locator, pattern: RegExp): Promise<void> {

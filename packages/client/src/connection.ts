@@ -430,7 +430,9 @@ export class RelayConnection implements Connection, DocumentHost, HandleHost {
     const recorder = recorders.get(document) ?? new Recorder(this.clock)
     recorders.set(document, recorder)
     const { url, state, transport } = this
-    return inspect(document, recorder, { url, state, transport, isElsewhere: this.#tabs?.leads === false })
+    // without one nobody has a socket, for this tab either
+    const isElsewhere = transport !== null && this.#tabs?.leads === false
+    return inspect(document, recorder, { url, state, transport, isElsewhere })
   }
 
   siblings(name: string, host: SiblingHost): Siblings | null {
