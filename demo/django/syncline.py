@@ -15,17 +15,18 @@ import hmac
 import json
 import time
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
+from http.client import HTTPException
 from importlib import import_module
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core import signing
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse, JsonResponse, parse_cookie
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -33,6 +34,10 @@ SERVICE_SALT = "syncline.service"
 # seconds that a service token, and a request of the relay, is taken after it was signed
 SERVICE_TOKEN_AGE = 3600
 SIGNATURE_AGE = 300
+# seconds for which a relay that did not answer is not asked again for what the cache has
+AWAY_SECONDS = 5
+# a webhook brings a document's content along: Django's own bound is one for forms
+BODY_BYTES_MAX = 32 * 1024 * 1024
 
 
 class RelayError(Exception):
@@ -41,6 +46,16 @@ class RelayError(Exception):
     def __init__(self, status, code, detail):
         super().__init__(f"{code}: {detail}")
         self.status, self.code = status, code
+
+
+class NoRedirects(HTTPRedirectHandler):
+    """One that is followed would take the token elsewhere, and make of an edit a request that changes nothing."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+OPENER = build_opener(NoRedirects)
 
 
 class Relay:
@@ -64,25 +79,26 @@ class Relay:
         """
         One form of a document, kept in Django's cache: the relay is asked whether it is still current, and answers 304
         for next to nothing. Within `max_age` seconds it is not even asked. While the relay is away, what the cache has
-        is served on.
+        is served on, and only every few seconds somebody waits to see whether it is back. None where there is nothing.
         """
         path = document_path(document) + form + (f"?{urlencode(query)}" if query else "")
         key = "syncline:" + hashlib.sha256(f"{self.url}{path}".encode()).hexdigest()
         kept = cache.get(key)
-        if kept and time.time() < kept["asked"] + max_age:
+        if kept and time.time() < kept["until"]:
             return kept["body"]
         try:
             status, headers, body = self.request("GET", path, {"If-None-Match": kept["etag"]} if kept else {})
+            if status != HTTPStatus.NOT_MODIFIED:
+                kept = {"etag": headers.get("ETag", ""), "body": body.decode()}
+            until = time.time() + max_age
         except RelayError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
                 cache.delete(key)
                 return None
-            if kept and (error.status == 0 or error.status >= 500):
-                return kept["body"]
-            raise
-        if status != HTTPStatus.NOT_MODIFIED:
-            kept = {"etag": headers["ETag"], "body": body.decode()}
-        cache.set(key, {**kept, "asked": time.time()}, None)
+            if not kept or 0 < error.status < 500:
+                raise
+            until = time.time() + max(max_age, AWAY_SECONDS)
+        cache.set(key, {**kept, "until": until}, None)
         return kept["body"]
 
     def create(self, document, value):
@@ -120,14 +136,14 @@ class Relay:
             headers = {**headers, "Authorization": f"Bearer {token}"}
         request = Request(f"{self.url}/api/v1{path}", data=body, headers=headers, method=method)
         try:
-            with urlopen(request, timeout=self.timeout) as response:
+            with OPENER.open(request, timeout=self.timeout) as response:
                 return response.status, response.headers, response.read()
         except HTTPError as error:
             with error:
                 if error.code == HTTPStatus.NOT_MODIFIED:
                     return error.code, error.headers, b""
                 raise problem_of(error) from None
-        except (URLError, OSError) as error:
+        except (OSError, HTTPException) as error:
             raise RelayError(0, "unreachable", str(error)) from None
 
 
@@ -139,7 +155,7 @@ def problem_of(response):
     try:
         problem = json.loads(response.read())
         return RelayError(response.code, problem["code"], problem["detail"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OSError, HTTPException):
         return RelayError(response.code, "unknown", response.reason)
 
 
@@ -157,12 +173,11 @@ def is_service_token(token):
 
 def user_of_cookie(header):
     """Whoever a Cookie header belongs to, as Django's session says: a user, perhaps an AnonymousUser."""
-    try:
-        morsel = SimpleCookie(header or "").get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        morsel = None
+    key = parse_cookie(header).get(settings.SESSION_COOKIE_NAME) if isinstance(header, str) else None
     request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(morsel.value if morsel else None)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    # a session gets another key with a page that sets the cookie, and not here, where nobody would hear of it
+    request.session.cycle_key = lambda: None
     return get_user(request)
 
 
@@ -176,11 +191,11 @@ def authorize_view(decide, seconds=60):
     @csrf_exempt
     @require_POST
     def view(request):
-        question = json_body(request)
+        question = json_of(request.body)
         if question is None:
             return HttpResponse(status=HTTPStatus.BAD_REQUEST)
         if question.get("token"):
-            if not is_service_token(question["token"]):
+            if not is_service_token(str(question["token"])):
                 return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
             return JsonResponse({"subject": "site", "access": "write", "admin": True, "expiresIn": seconds})
         user = user_of_cookie(question.get("cookie"))
@@ -207,9 +222,10 @@ def load_view(load):
     @csrf_exempt
     @require_POST
     def view(request):
-        if not is_signed(request):
+        question = json_of(signed_body(request))
+        if question is None:
             return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
-        content = load((json_body(request) or {}).get("document"))
+        content = load(question.get("document"))
         return HttpResponse(status=HTTPStatus.NOT_FOUND) if content is None else JsonResponse(content)
 
     return view
@@ -225,42 +241,56 @@ def prosemirror(paragraphs, field="default"):
 def webhook_view(handle):
     """
     Takes the relay's webhooks: `handle(type, data)` is called for each that is signed as it should be. One may come
-    twice, and an exception makes the relay send it again: `data["position"]` tells which is newer.
+    twice, and an exception makes the relay send it again, for a day: `data["position"]` tells which is newer.
     """
 
     @csrf_exempt
     @require_POST
     def view(request):
-        if not is_signed(request):
-            return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
-        event = json_body(request)
+        event = json_of(signed_body(request))
         if event is None:
-            return HttpResponse(status=HTTPStatus.BAD_REQUEST)
+            return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
         handle(event["type"], event["data"])
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
     return view
 
 
-def is_signed(request):
-    """Whether the relay sent it, and lately: signatures by standardwebhooks.com."""
-    secret = settings.SYNCLINE_WEBHOOK_SECRET
-    if not secret.startswith("whsec_"):
-        return False
+def signed_body(request):
+    """What the relay sent, lately; None where it was not the relay: signatures by standardwebhooks.com."""
     ident = request.headers.get("webhook-id", "")
     timestamp = request.headers.get("webhook-timestamp", "")
-    if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > SIGNATURE_AGE:
-        return False
-    signed = f"{ident}.{timestamp}.".encode() + request.body
-    digest = hmac.new(base64.b64decode(secret[len("whsec_") :]), signed, hashlib.sha256).digest()
-    expected = b"v1," + base64.b64encode(digest)
+    # what is decimal in another script is no number to whoever signed it
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
+        return None
+    if abs(time.time() - int(timestamp)) > SIGNATURE_AGE:
+        return None
+    body = request.read(BODY_BYTES_MAX + 1)
+    if len(body) > BODY_BYTES_MAX:
+        return None
+    signed = f"{ident}.{timestamp}.".encode() + body
+    expected = b"v1," + base64.b64encode(hmac.new(webhook_key(), signed, hashlib.sha256).digest())
+    # one for each secret, while one takes the place of another
     signatures = request.headers.get("webhook-signature", "").split()
-    return any(hmac.compare_digest(signature.encode(), expected) for signature in signatures)
+    is_signed = any(hmac.compare_digest(signature.encode(), expected) for signature in signatures)
+    return body if is_signed else None
 
 
-def json_body(request):
+def webhook_key():
+    secret = settings.SYNCLINE_WEBHOOK_SECRET
     try:
-        value = json.loads(request.body)
+        key = base64.b64decode(secret[len("whsec_") :], validate=True) if secret.startswith("whsec_") else b""
+    except ValueError:
+        key = b""
+    # with a short one, anybody could sign
+    if len(key) < 24:
+        raise ImproperlyConfigured("SYNCLINE_WEBHOOK_SECRET is whsec_ and 24 to 64 bytes in base64, as the relay has it")
+    return key
+
+
+def json_of(body):
+    try:
+        value = json.loads(body) if body is not None else None
     except ValueError:
         return None
     return value if isinstance(value, dict) else None

@@ -127,7 +127,8 @@ describe.skipIf(withoutBrowser || withoutDjango)('a site of Django beside a rela
     const editor = await newsroom.open(browser, '/times/edit', 'ada')
     await editor.getByRole('textbox', { name: 'Text' }).getByText('best of').waitFor()
     const other = await editor.context().newPage()
-    await other.goto(`${newsroom.site}/logout/`)
+    await other.goto(`${newsroom.site}/`)
+    await other.getByRole('button', { name: 'Log out' }).click()
     await until('the editor to be closed', async () => {
       return (await editor.locator('.tiptap').getAttribute('contenteditable')) === 'false'
     })

@@ -13,10 +13,13 @@ import { within } from '../support/until.js'
 
 const script = fileURLToPath(new URL('../../scripts/django.mjs', import.meta.url))
 
+/** A Python that has Django, if there is one. */
+export const python = ['python3', '/usr/bin/python3'].find(
+  (name) => spawnSync(name, ['-c', 'import django']).status === 0,
+)
+
 /** True where no Python has Django; with SYNCLINE_REQUIRE_DJANGO=1 the tests are not skipped, and fail there. */
-export const withoutDjango =
-  process.env.SYNCLINE_REQUIRE_DJANGO !== '1' &&
-  !['python3', '/usr/bin/python3'].some((python) => spawnSync(python, ['-c', 'import django']).status === 0)
+export const withoutDjango = process.env.SYNCLINE_REQUIRE_DJANGO !== '1' && python === undefined
 
 /** The site and its relay, as `npm run django` starts them. */
 export interface Newsroom {

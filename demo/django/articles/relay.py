@@ -40,7 +40,8 @@ def load(document):
 def handle(event_type, data):
     """Keeps the search table as new as the documents are."""
     article = article_of(data["document"])
-    if event_type != "document.changed" or article is None:
+    # one without such a text, or with too large a one, has no content: the search keeps what it had
+    if event_type != "document.changed" or article is None or data.get("content") is None:
         return
     news = {"text": data["content"], "epoch": data["epoch"], "position": data["position"]}
     with transaction.atomic():
@@ -53,8 +54,11 @@ def handle(event_type, data):
 
 def show_comments(article):
     """Pushes the comments to everybody who has the page open."""
-    comments = [comment.as_json() for comment in article.comments.select_related("author")]
-    put_live(article, {"comments": comments})
+    shown = None
+    # others comment in the same moment: whoever is last here has seen all of them
+    while (comments := [comment.as_json() for comment in article.comments.select_related("author")]) != shown:
+        put_live(article, {"comments": comments})
+        shown = comments
 
 
 def put_live(article, value, window=0):

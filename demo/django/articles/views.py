@@ -42,7 +42,8 @@ def article(request, slug):
 @require_GET
 def article_text(request, slug):
     """The text alone, for pages that are open while it changes."""
-    return HttpResponse(text_of(readable(request, slug)) or "")
+    text = text_of(readable(request, slug))
+    return HttpResponse(status=503) if text is None else HttpResponse(text)
 
 
 @login_required
