@@ -82,7 +82,10 @@ function pane(
     people,
   )
   const section = element('section', { class: 'pane' }, controls, notice(handle, leave), sheet)
-  if (side !== null) section.ariaLabel = side
+  if (side !== null) {
+    section.ariaLabel = side
+    stayAtTheCursor(section)
+  }
   void show()
   leave.addEventListener('abort', () => {
     example?.destroy()
@@ -103,6 +106,17 @@ function pane(
     else join(handle.awareness, side, side === 'Left' ? 0 : 1)
     example = loaded.mount(handle, sheet)
   }
+}
+
+/**
+ * An editor takes its cursor away when the focus goes. Where that goes to the other pane, the line in which the cursor was
+ * is drawn anew there, and a click into it in this very moment is lost: the cursor stays until something is typed.
+ */
+function stayAtTheCursor(pane: HTMLElement): void {
+  const leave = (event: FocusEvent) => {
+    if (event.relatedTarget instanceof Element && event.relatedTarget.closest('.pane')) event.stopPropagation()
+  }
+  pane.addEventListener('focusout', leave, { capture: true })
 }
 
 /** A button that takes this pane off the network, and back. */
