@@ -55,6 +55,8 @@ describe('the description of the HTTP interface', () => {
     expect(answer.headers.get('Content-Type')).toContain('text/html')
     expect(answer.headers.get('Content-Security-Policy')).toContain("default-src 'none'")
     expect(page).toContain('/api/v1/documents/{document}/events')
+    expect(page).toContain('{&quot;state&quot;: object, &quot;ttl&quot;?: integer}')
+    expect(page).toContain('<code>authorization_unavailable</code>')
     expect(page).not.toMatch(/<script|src=|https?:\/\//)
     const codes = [...page.matchAll(/<td>\d{3}<td><code>(\w+)<\/code>/g)].map(([, code]) => code!)
     for (const code of codes) expect(Object.keys({ ...errorCodes, ...relayErrorCodes })).toContain(code)

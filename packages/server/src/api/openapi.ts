@@ -2,25 +2,16 @@ import type { ErrorCode } from '@syncline/protocol'
 import { z } from 'zod'
 import { allErrorCodes } from '../errors.js'
 import { version } from '../version.js'
-import { statusOf } from './problems.js'
+import { commonProblems, statusOf } from './problems.js'
 import { type Answer, type Bodies, type Route, requestHeaders } from './route.js'
 import { problemSchema } from './schemas.js'
 
 type Fragment = Record<string, unknown>
 
-// any request may be answered so, for what is no fault of its own
-const commonProblems: readonly ErrorCode[] = [
-  'unauthorized',
-  'token_expired',
-  'forbidden',
-  'revoked',
-  'forbidden_origin',
-  'internal',
-  'authorization_unavailable',
-  'not_loaded',
-  'shutting_down',
-  'storage_failed',
-]
+const securitySchemes = {
+  token: { type: 'http', scheme: 'bearer' },
+  tokenInQuery: { type: 'apiKey', in: 'query', name: 'token', description: "For browsers' EventSource" },
+}
 
 /** The HTTP interface as OpenAPI 3.1: made of the routes that are served and the schemas that requests are checked with. */
 export function openApiOf(routes: readonly Route[]): Fragment {
@@ -43,9 +34,9 @@ export function openApiOf(routes: readonly Route[]): Fragment {
     },
     servers: [{ url: '/' }],
     tags,
-    security: [{}, { token: [] }],
+    security: [{}, { token: [] }, { tokenInQuery: [] }],
     paths,
-    components: { schemas, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    components: { schemas, securitySchemes },
   }
 }
 

@@ -2,8 +2,9 @@ import type { ErrorCode } from '@syncline/protocol'
 import { escapeHtml } from '../documents/html.js'
 import { allErrorCodes } from '../errors.js'
 import { version } from '../version.js'
-import { statusOf } from './problems.js'
-import { type Route, requestHeaders } from './route.js'
+import { commonProblems, statusOf } from './problems.js'
+import { type Bodies, type Route, requestHeaders } from './route.js'
+import { shapeOf } from './shape.js'
 
 const style = `
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent) }
@@ -27,24 +28,32 @@ export function pageOf(routes: readonly Route[]): string {
 <h1>Syncline over HTTP</h1>
 <p>Documents that several people edit at once, for every backend. An edit is answered when it is on disk. The same as
 OpenAPI 3.1: <a href="/api/v1/openapi.json">openapi.json</a>.</p>
-<p>Tokens go into <code>Authorization: Bearer …</code>. A slash in a document's name is <code>%2F</code>. An error is
-<code>application/problem+json</code> with a stable <code>code</code>.</p>
+<p>Tokens go into <code>Authorization: Bearer …</code>, or where a browser takes no headers into <code>?token=</code>. A slash in a document's name is <code>%2F</code>. An error is
+<code>application/problem+json</code> with a stable <code>code</code>. Each request may also be answered by one of
+${commonProblems.map(code).join(', ')}.</p>
 ${sections.join('\n')}</html>`
 }
 
 function operationOf(route: Route): string {
   const { method, path, summary, description, body, answers, problems } = route
   const rows = [...queryRows(route), ...headerRows(route)]
-  const types = Object.keys(body?.content ?? {}).map(code)
   const answered = Object.entries(answers).map(([status, { description: what, content = {} }]) => {
-    return `<tr><td>${status}<td>${textOf(what)} ${Object.keys(content).map(code).join(' ')}`
+    return `<tr><td>${status}<td>${textOf(what)}${bodiesOf(content)}`
   })
   return `<details><summary><span class="method">${method}</span> <span class="path">/api/v1${escapeHtml(path)}</span><br>
 <span class="what">${textOf(summary)}</span></summary>
 ${description ? `<p>${textOf(description)}</p>` : ''}
 ${rows.length > 0 ? `<table>${rows.join('')}</table>` : ''}
-${types.length > 0 ? `<p>Body: ${types.join(' or ')}</p>` : ''}
+${body ? `<p>Body${body.isRequired ? '' : ', or none'}:${bodiesOf(body.content)}</p>` : ''}
 <table>${answered.join('')}${problems.map(problemRow).join('')}</table></details>`
+}
+
+/** Content types with what JSON of each looks like, a line for each. */
+function bodiesOf(content: Bodies): string {
+  const lines = Object.entries(content).map(([type, schema]) => {
+    return `<br>${code(type)}${schema === null ? '' : ` ${code(shapeOf(schema))}`}`
+  })
+  return lines.join('')
 }
 
 function queryRows({ query }: Route): string[] {

@@ -54,6 +54,20 @@ const statuses: { readonly [code in ErrorCode]?: ContentfulStatusCode } = {
   closed: 503,
 }
 
+/** Any request may be answered so, for what is no fault of its own. */
+export const commonProblems: readonly ErrorCode[] = [
+  'unauthorized',
+  'token_expired',
+  'forbidden',
+  'revoked',
+  'forbidden_origin',
+  'internal',
+  'authorization_unavailable',
+  'not_loaded',
+  'shutting_down',
+  'storage_failed',
+]
+
 const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
