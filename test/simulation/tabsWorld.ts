@@ -116,8 +116,7 @@ export class TabsWorld {
   #schedule(): void {
     const edits = 20 + this.#random.int(60)
     for (let i = 0; i < edits; i++) this.#during(() => this.#awake()?.edit())
-    // not in every run yet: with edits that no relay takes, one world in a hundred still breaks a promise
-    const refusals = process.env.SYNCLINE_TABS_REFUSALS ? this.#random.int(4) : 0
+    const refusals = this.#random.int(4)
     for (let i = 0; i < refusals; i++) this.#during(() => this.#awake()?.overdo())
     const faults = 2 + this.#random.int(14)
     for (let i = 0; i < faults; i++) this.#during(this.#random.pick(this.#faults))

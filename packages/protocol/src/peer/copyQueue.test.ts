@@ -9,6 +9,8 @@ const epoch = '00000000000000aa'
 const point = (position: number, of = epoch) => ({ epoch: of, position, chain: position })
 const nothing: LocalCopy = { epoch: null, resume: null, rows: [], refused: [], deleted: false }
 
+const tooDeep = Array.from({ length: 600 }).reduce((inner: unknown) => [inner], 1)
+
 function updateBy(text: string): Uint8Array {
   const doc = new Y.Doc()
   doc.getText('t').insert(0, text)
@@ -17,6 +19,12 @@ function updateBy(text: string): Uint8Array {
 
 function row(id: number, text: string, saved: boolean, changes = 1): CopyRow {
   return { id, update: updateBy(text), changes, saved }
+}
+
+function textOf(updates: readonly Uint8Array[]): string {
+  const doc = new Y.Doc()
+  for (const update of updates) Y.applyUpdate(doc, update)
+  return doc.getText('t').toString()
 }
 
 /** A tab: its document, its Peer, and a store that answers when the test says so. */
@@ -197,16 +205,51 @@ describe('writing', () => {
     expect(tab.peer.kept).toBe(2)
   })
 
-  test('a copy that is lost gets everything that is here', () => {
+  test('a copy that is lost gets everything that is here, and edits in rows of their own', () => {
     tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)], refused: [], deleted: false })
     tab.type('typed ')
     tab.step({ type: 'writeFailed', lost: true })
     tab.load(nothing)
     const { append, resume } = tab.writes.at(-1)!
-    expect({ append, resume }).toMatchObject({ append: [{ saved: false, changes: 1 }], resume: point(7) })
-    const copy = new Y.Doc()
-    Y.applyUpdate(copy, append[0]!.update)
-    expect(copy.getText('t').toString().length).toBe('typed saved'.length)
+    expect({ append, resume }).toMatchObject({
+      append: [{ saved: true }, { saved: false, changes: 1 }],
+      resume: point(7),
+    })
+    const texts = append.map((_, index) => textOf(append.slice(0, index + 1).map(({ update }) => update)))
+    expect(texts).toEqual(['saved', 'typed saved'])
+  })
+
+  test('a copy that is lost while an edit is there that no relay takes gets the edits, and no point before the rest', () => {
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)], refused: [], deleted: false })
+    tab.type('typed ')
+    tab.doc.getMap('map').set('deep', tooDeep)
+    tab.step({ type: 'flushed' })
+    tab.step({ type: 'writeFailed', lost: true })
+    tab.load(nothing)
+    expect(tab.writes.at(-1)).toMatchObject({ append: [{ saved: false }, { saved: false }], remove: [], resume: null })
+    tab.written()
+    expect(tab.peer.kept).toBe(2)
+  })
+
+  test('a copy that comes late to an empty document gets nothing', () => {
+    tab.step({ type: 'loaded', copy: null })
+    tab.load(nothing)
+    expect(tab.writes).toEqual([])
+  })
+
+  test('two rows of one edit are both marked', () => {
+    const copy = { epoch, resume: point(7), rows: [row(1, 'saved', true)], refused: [], deleted: false }
+    tab.load(copy)
+    tab.type('typed ')
+    const { update } = tab.onlyWrite().append[0]!
+    tab.step({ type: 'writeFailed', lost: true })
+    tab.load({ ...copy, rows: [...copy.rows, ...[2, 3].map((id) => ({ id, update, changes: 1, saved: false }))] })
+    expect(tab.writes.at(-1)).toMatchObject({ append: [{ saved: true }], remove: [1] })
+    tab.written()
+    tab.open(7, null)
+    tab.reply({ type: 'ack', seq: 1, position: 8, chain: 8 })
+    if (tab.peer.writing) tab.written()
+    expect(tab.writes.flatMap(({ saved }) => saved)).toEqual([2, 3])
   })
 
   test('opening it again without a change writes nothing', () => {

@@ -1,9 +1,10 @@
 import type { LogPoint } from '../log/port.js'
-import { decodeStateVector, emptyStateVector, encodeStateVector, mergeUpdates, partSeed } from '../updates/index.js'
-import { Scan } from '../updates/scan.js'
+import { emptyStateVector, mergeUpdates } from '../updates/index.js'
 import type { CopyWrite, LocalCopy, RefusedRow, RowId } from './copy.js'
 import { type Acknowledged, type Edit, isReadable, type Outbox } from './outbox.js'
+import { addRowTo, restOf, vectorBefore } from './rest.js'
 import type { Replica } from './types.js'
+import { isSamePoint } from './within.js'
 
 /** An update that becomes a row. */
 interface Item {
@@ -49,8 +50,6 @@ const rowBytes = 256
 /** Rows are packed once they have grown by this much and have doubled: so no byte is written again and again. */
 export const packBytesMin = 64 * 1024
 
-const scan = new Scan()
-
 /**
  * What the local copy has of a document, and what is to be written to it next. One write is under way at a time, and
  * the next one takes everything that has gathered.
@@ -71,8 +70,6 @@ export class CopyQueue {
   readonly #unmarked = new Set<RowId>()
   /** those of them that the relay has on disk */
   readonly #marks = new Set<RowId>()
-  /** rows that hold edits beside what is saved: they stay until everything is packed */
-  readonly #mixed = new Set<RowId>()
   #epoch: string | null = null
   /** as it was written last */
   #resume: LogPoint | null = null
@@ -147,7 +144,6 @@ export class CopyQueue {
     this.#rows.clear()
     this.#unmarked.clear()
     this.#marks.clear()
-    this.#mixed.clear()
     this.#bytes = this.#tail = this.#kept = 0
   }
 
@@ -194,7 +190,8 @@ export class CopyQueue {
       if (saved && current) continue
       this.#unmarked.add(id)
       const edit = mine.get(String(update))
-      if (edit) edit.row = id
+      // two tabs may have written the same
+      if (edit?.row === null) edit.row = id
       else addRowTo(outbox, update, changes, id)
     }
     this.#epoch ??= copy.epoch
@@ -284,6 +281,7 @@ export class CopyQueue {
   rebuild(content: Uint8Array | null, outbox: Outbox): void {
     this.#borrowed = this.#claimed = false
     if (this.#at === 'none') return
+    if (this.#incomplete) this.#gatherAgain(outbox)
     this.#rebuilt = { content: content ?? new Uint8Array(2), edits: outbox.unsaved }
     this.#waiting = this.#waiting.filter((item) => item.edits.some((edit) => !edit.saved))
     this.#pack = null
@@ -294,14 +292,14 @@ export class CopyQueue {
   next(outbox: Outbox, replica: Replica | null, resume: LogPoint | null, now: number): CopyWrite | null {
     if (this.#at !== 'ready') return null
     this.#dropAside(outbox)
+    if (this.#incomplete) this.#gatherAgain(outbox)
     const pack = replica && this.#nextPack(outbox, replica)
     // what came from the relay may be on its way to the replica still
-    const gathered = pack?.whole ? this.#waiting.filter((item) => item.edits.length === 0) : this.#waiting
-    // a copy that lacks something gets all of it at once, or nothing but notes
-    const waits = this.#incomplete && pack === null
-    const waiting = waits ? [] : gathered
+    const waiting = pack?.whole
+      ? this.#waiting.filter((item) => item.edits.length === 0 || !isSaved(item))
+      : this.#waiting
     const items = pack ? [pack.item, ...waiting] : waiting
-    const isWhole = !waits && (!this.#claimed || pack?.whole === true)
+    const isWhole = pack?.whole || !(this.#incomplete || this.#claimed)
     const moved = isWhole && resume !== null && !isSamePoint(resume, this.#resume)
     const notes = this.#notes
     const idle = this.#drops.size === 0 && notes === noNotes
@@ -317,8 +315,8 @@ export class CopyQueue {
       ...(notes === noNotes ? {} : notes),
       ...(moved && outbox.pending === 0 && now > 0 ? { syncedAt: now } : {}),
     }
-    this.#flight = { write, items, pack, notes, edits: waits ? this.#kept : outbox.edits }
-    if (!waits) this.#waiting = []
+    this.#flight = { write, items, pack, notes, edits: outbox.edits }
+    this.#waiting = []
     this.#marks.clear()
     this.#drops.clear()
     this.#notes = noNotes
@@ -344,7 +342,6 @@ export class CopyQueue {
     }
     if (write.resume) this.#resume = write.resume
     if (pack) this.#tail = 0
-    if (pack?.whole && !write.append[0]!.saved) this.#mixed.add(ids[0]!)
     if (pack && !pack.whole && pack.item.edits.length > 0) outbox.squash(pack.item.edits, pack.item.update, ids[0]!)
     if (pack === this.#pack) this.#pack = null
     this.#kept = edits
@@ -387,8 +384,6 @@ export class CopyQueue {
   #dropAside(outbox: Outbox): void {
     if (this.#aside.length === 0) return
     for (const { row } of this.#aside) if (row !== null && this.#rows.has(row)) this.#drops.add(row)
-    // they hold all that there was
-    for (const row of this.#mixed) this.#drops.add(row)
     this.#aside = []
     for (const edit of outbox.unsaved) {
       if (edit.row === null || !this.#drops.has(edit.row)) continue
@@ -408,26 +403,35 @@ export class CopyQueue {
     if (this.#rebuilt) this.#pack = this.#packRebuilt(this.#rebuilt.content, this.#rebuilt.edits)
     if (this.#pack) return this.#pack
     const saved = outbox.seed === null && outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
+    // a row of nothing would wait for an acknowledgement that never comes
+    if (this.#incomplete && replica.stateVector().length === emptyStateVector.length) this.#incomplete = false
     // what others have typed may be refused: no row that is called saved holds it
-    if (replica.isAhead && !this.#incomplete) return null
+    if (replica.isAhead) return null
     if (this.#incomplete || ((this.#isHeavy || this.#claimed) && saved)) return this.#packAll(saved, outbox, replica)
     return this.#isHeavy ? this.#packEdits(outbox, replica) : null
   }
 
-  #packAll(saved: boolean, outbox: Outbox, replica: Replica): Pack {
-    const item = { update: replica.difference(emptyStateVector), edits: outbox.unsaved, saved }
-    return { item, remove: [...this.#rows.keys()], whole: true }
+  /** Edits that are not saved stay apart: who is refused one takes nothing else along. */
+  #packAll(saved: boolean, outbox: Outbox, replica: Replica): Pack | null {
+    const update = saved ? replica.difference(emptyStateVector) : restOf(replica, outbox.unsaved)
+    if (update === null) return null
+    const beside = new Set(outbox.unsaved.map(({ row }) => row))
+    const remove = [...this.#rows.keys()].filter((id) => !beside.has(id))
+    const areSaved = remove.every((id) => !this.#unmarked.has(id) || this.#marks.has(id))
+    return { item: { update, edits: [], saved: areSaved && !outbox.owing }, remove, whole: true }
+  }
+
+  /** While there was no copy, edits were not gathered. */
+  #gatherAgain({ unsaved }: Outbox): void {
+    const gathered = new Set(this.#unwritten.flatMap((item) => item.edits))
+    const missing = unsaved.filter((edit) => edit.row === null && !gathered.has(edit))
+    this.#waiting.unshift(...missing.map((edit) => ({ update: edit.update, edits: [edit], saved: false })))
   }
 
   /** Edits that are not saved as one row: a day's typing without a network. Large ones are left, or no relay would take them. */
   #packEdits(outbox: Outbox, replica: Replica): Pack | null {
     const edits = outbox.unsaved.filter(
-      (edit) =>
-        edit.row !== null &&
-        !edit.seed &&
-        !this.#mixed.has(edit.row) &&
-        edit.update.length < outbox.packedBytesMax &&
-        isReadable(edit),
+      (edit) => edit.row !== null && !edit.seed && edit.update.length < outbox.packedBytesMax && isReadable(edit),
     )
     const remove = [...new Set(edits.map((edit) => edit.row!))]
     const bytes = edits.reduce((sum, { update }) => sum + update.length, 0)
@@ -452,17 +456,9 @@ export class CopyQueue {
   #removeRow(id: RowId): void {
     this.#bytes -= this.#rows.get(id) ?? 0
     this.#rows.delete(id)
-    this.#mixed.delete(id)
     this.#unmarked.delete(id)
     this.#marks.delete(id)
   }
-}
-
-/** First content that was not answered yet is told by its client ids, whatever it was packed with. */
-function addRowTo(outbox: Outbox, update: Uint8Array, changes: number, row: RowId): void {
-  const parts = isReadable({ update }) ? partSeed(update) : null
-  if (parts) outbox.addSeed(parts.seed, row)
-  if (parts?.rest !== null) outbox.add(parts?.rest ?? update, changes, row)
 }
 
 /** The saved rows as one, while edits that are not must stay out of it. */
@@ -473,27 +469,10 @@ function packSaved({ rows }: LocalCopy): Pack | null {
   return { item, remove: saved.map((row) => row.id), whole: false }
 }
 
-/** The state vector of a replica, as it was before the inserts of these edits. */
-function vectorBefore(edits: readonly Edit[], stateVector: Uint8Array): Uint8Array {
-  const vector = decodeStateVector(stateVector)
-  for (const { update } of edits) {
-    scan.read(update)
-    for (let i = 0; i < scan.runCount; i++) {
-      const client = scan.runClient(i)
-      vector.set(client, Math.min(scan.runClock(i), vector.get(client) ?? 0))
-    }
-  }
-  return encodeStateVector(vector)
-}
-
 function isSaved({ edits, saved }: Item): boolean {
   return edits.length === 0 ? saved : edits.every((edit) => edit.saved)
 }
 
 function changesOf({ edits }: Item): number {
   return edits.reduce((sum, edit) => sum + (edit.saved ? 0 : edit.changes), 0) || 1
-}
-
-function isSamePoint(a: LogPoint, b: LogPoint | null): boolean {
-  return b !== null && a.epoch === b.epoch && a.position === b.position && a.chain === b.chain
 }

@@ -3,6 +3,7 @@ import { hashBytes, mergeUpdates, SetAside } from '../updates/index.js'
 import type { LocalCopy, RefusedRow } from './copy.js'
 import type { CopyQueue } from './copyQueue.js'
 import { type Edit, isReadable, type Outbox } from './outbox.js'
+import { withoutEdits } from './rest.js'
 import type { Refusal, RefusedNews, Replica } from './types.js'
 import { touches } from './within.js'
 
@@ -221,14 +222,8 @@ export class Refusals {
 
   /** What the relay lacks beside edits: what it had once, and has lost. Null where that is nothing. */
   restOf(replica: Replica, stateVector: Uint8Array): Uint8Array | null {
-    const aside = new SetAside()
-    const updates = [...this.#outbox.unsaved.map(({ update }) => update), ...(this.#rebuilding?.updates ?? [])]
-    for (const update of updates) {
-      if (isReadable({ update })) aside.add(update)
-      else aside.addUnreadable(update)
-    }
-    const difference = replica.difference(stateVector)
-    const rest = isReadable({ update: difference }) ? aside.without(difference) : null
+    const updates = (this.#rebuilding?.updates ?? []).map((update) => ({ update }))
+    const rest = withoutEdits(replica.difference(stateVector), [...this.#outbox.unsaved, ...updates])
     if (this.#rebuilding) this.#rebuilding.rest = rest
     return rest
   }

@@ -29,3 +29,8 @@ export function furthest(ours: LogPoint | null, theirs: LogPoint | null): LogPoi
   if (ours === null || theirs === null) return ours ?? theirs
   return theirs.epoch === ours.epoch && theirs.position > ours.position ? theirs : ours
 }
+
+/** Two points at the same place of the same log. */
+export function isSamePoint(a: LogPoint, b: LogPoint | null): boolean {
+  return b !== null && a.epoch === b.epoch && a.position === b.position && a.chain === b.chain
+}
