@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { WebsocketProvider } from 'y-websocket'
 import { launchBrowser, withoutBrowser } from '../support/browser.js'
 import { type Edit, loadSequentialTrace } from '../support/traces.js'
+import { until } from '../support/until.js'
 import { openTab, startRelayWithPage } from './browser.js'
 import type { TestRelay } from './world.js'
 
@@ -17,6 +18,8 @@ declare global {
     /** it shows what this device has */
     readonly painted: Promise<unknown>
     synced(): Promise<unknown>
+    /** what it notes of that on this device is on the disk too */
+    noted(): Promise<boolean>
   }
 }
 
@@ -35,6 +38,25 @@ const ours: Side = {
       doc: handle.doc,
       painted: handle.loaded,
       synced: () => handle.synced.then(() => Promise.all([handle.saved(), handle.keptLocally()])),
+      noted: async () => {
+        const done = <T>(request: IDBRequest<T>) =>
+          new Promise<T>((resolve, reject) => {
+            request.onsuccess = () => resolve(request.result)
+            request.onerror = () => reject(request.error)
+          })
+        const name = (await indexedDB.databases()).find(({ name }) => name?.endsWith(':ours'))!.name!
+        const database = await done(indexedDB.open(name))
+        const transaction = database.transaction(['updates', 'custom'])
+        const [ids, state] = await Promise.all([
+          done(transaction.objectStore('updates').getAllKeys()),
+          done<{ resume: unknown; syncedAt?: number; saved: number[] }>(
+            transaction.objectStore('custom').get('syncline'),
+          ),
+        ])
+        database.close()
+        const isSaved = (id: number) => state.saved.filter((end) => end <= id).length % 2 === 1
+        return state.resume !== null && state.syncedAt !== undefined && ids.every((id) => isSaved(Number(id)))
+      },
     }
   },
 }
@@ -52,6 +74,7 @@ const usual: Side = {
         await persistence.whenSynced
         while (!provider.synced) await new Promise((later) => setTimeout(later, 5))
       },
+      noted: async () => true,
     }
   },
 }
@@ -93,7 +116,7 @@ async function measure(browser: Browser, relay: TestRelay, side: Side, edits: re
     }
     await globalThis.side.synced()
   }, edits as Edit[])
-  await first.close()
+  await leave(first, relay)
   const before = await keptBytes(context, relay)
   let reconnectBytes = 0
   const paints: number[] = []
@@ -113,7 +136,7 @@ async function measure(browser: Browser, relay: TestRelay, side: Side, edits: re
     paints.push((await page.evaluate(() => globalThis.side.painted.then(() => performance.now()))) - startedAt)
     await page.evaluate(() => globalThis.side.synced())
     reconnectBytes = Math.max(reconnectBytes, traffic.bytes)
-    await page.close()
+    await leave(page, relay)
   }
   const after = await keptBytes(context, relay)
   const last = await begin(context, relay, side)
@@ -125,6 +148,13 @@ async function measure(browser: Browser, relay: TestRelay, side: Side, edits: re
     'ms to the text, median': Math.round(paints.sort((a, b) => a - b)[opens >> 1]!),
     characters,
   }
+}
+
+/** Closes a tab in which nothing is left to be done, and waits until the relay has seen it go. */
+async function leave(page: Page, relay: TestRelay): Promise<void> {
+  await until('the disk to have what is to be noted', () => page.evaluate(() => globalThis.side.noted()))
+  await page.close()
+  await until('the relay to miss it', () => relay.stats.connections === 0)
 }
 
 async function load(page: Page, relay: TestRelay): Promise<void> {
