@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
@@ -8,6 +9,13 @@ import { newProfile, openTab, startRelayWithPage, type Tab } from './browser.js'
 import { join, type TestRelay } from './world.js'
 
 const timeout = 60_000
+
+/** What the README tells to put into a page. */
+function closingGuard(): string {
+  const readme = readFileSync(new URL('../../packages/client/README.md', import.meta.url), 'utf8')
+  const [, code = ''] = /```js\n(addEventListener\('beforeunload'.*?)```/s.exec(readme) ?? []
+  return `const notes = handle\n${code}`
+}
 
 describe.skipIf(withoutBrowser)('the local store in a browser', () => {
   let browser: Browser
@@ -152,13 +160,86 @@ describe.skipIf(withoutBrowser)('the local store in a browser', () => {
     expect(await tab.page.evaluate(() => handle.keptLocally().catch((error) => error.code))).toBe('store_full')
     await tab.type('after. ')
     expect(await tab.status()).toMatchObject({ pending: 13, unkept: 13 })
+
+    // a person who has touched the page is asked before it goes
+    await tab.page.addScriptTag({ content: closingGuard() })
+    await tab.page.mouse.click(1, 1)
+    const asked = tab.page.waitForEvent('dialog')
+    await tab.page.close({ runBeforeUnload: true })
+    const question = await asked
+    expect(question.type()).toBe('beforeunload')
+    await question.dismiss()
+
     await devtools.send('Storage.overrideQuotaForOrigin', { origin: relay.url })
     await until('the store to recover', async () => (await tab.status()).unkept === 0)
     expect((await tab.status()).storage).toBe('ok')
-    await tab.page.close()
+    const closed = tab.page.waitForEvent('close')
+    await tab.page.close({ runBeforeUnload: true })
+    await closed
     const next = await open()
     await next.join({ online: false })
     expect(await next.text()).toBe('full: after. ')
+  })
+
+  test('a private window that refuses databases: the document goes on in memory, and is kept once it may be', {
+    timeout,
+  }, async () => {
+    const { open } = await device()
+    const tab = await open()
+    await tab.page.evaluate(() => {
+      const open = indexedDB.open
+      indexedDB.open = () => {
+        throw new DOMException('Not in a private window', 'InvalidStateError')
+      }
+      Object.assign(globalThis, { allow: () => Object.assign(indexedDB, { open }) })
+    })
+    await tab.join()
+    await tab.type('in memory')
+    await tab.saved()
+    expect(await tab.status()).toMatchObject({ saved: true, storage: { code: 'store_unavailable' } })
+    expect(await tab.page.evaluate(() => handle.keptLocally().catch((error) => error.code))).toBe('store_unavailable')
+    await tab.page.evaluate(() => (globalThis as unknown as { allow: () => void }).allow())
+    await until('the copy to be there', async () => (await tab.status()).storage === 'ok')
+    await tab.kept()
+    await tab.page.close()
+    const next = await open()
+    await next.join({ online: false })
+    expect(await next.text()).toBe('in memory')
+  })
+
+  test('a database that another page blocks does not keep the document from the relay, and is used once it is free', {
+    timeout,
+  }, async () => {
+    const { open } = await device()
+    const other = await open()
+    await other.join()
+    await other.page.evaluate(() => connection.close())
+    // it closes its connection for nobody, and somebody wants the database to go
+    await other.page.evaluate(async () => {
+      const { name } = (await indexedDB.databases()).find(({ name }) => name?.endsWith(':x'))!
+      const request = indexedDB.open(name!)
+      await new Promise((opened) => Object.assign(request, { onsuccess: opened }))
+      const { result } = request
+      const removal = indexedDB.deleteDatabase(name!)
+      await new Promise((blocked) => Object.assign(removal, { onblocked: blocked }))
+      Object.assign(globalThis, { unblock: () => result.close() })
+    })
+    const tab = await open()
+    await tab.page.clock.install()
+    const joined = tab.join()
+    await until('it to be waited for', () => tab.page.evaluate(() => 'handle' in globalThis))
+    await tab.page.clock.fastForward(10_000)
+    await joined
+    await tab.type('blocked')
+    await tab.saved()
+    expect(await tab.status()).toMatchObject({ saved: true, storage: { code: 'store_unavailable' } })
+    await other.page.evaluate(() => (globalThis as unknown as { unblock: () => void }).unblock())
+    await until('the copy to be there', async () => (await tab.status()).storage === 'ok')
+    await tab.kept()
+    await tab.page.close()
+    const next = await open()
+    await next.join({ online: false })
+    expect(await next.text()).toBe('blocked')
   })
 
   test('site data that is cleared under an open tab is written anew', { timeout }, async () => {

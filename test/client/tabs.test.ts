@@ -168,11 +168,14 @@ describe.skipIf(withoutBrowser)('several tabs', { timeout }, () => {
     expect(relay.stats).toMatchObject({ connections: 3, sessions: 4 })
   })
 
-  test('without Web Locks each tab stands alone, and loses nothing', async () => {
+  test.each([
+    ['Web Locks', () => Object.defineProperty(navigator, 'locks', { value: undefined })],
+    ['BroadcastChannel', () => Object.defineProperty(globalThis, 'BroadcastChannel', { value: undefined })],
+  ])('without %s each tab stands alone, and loses nothing', async (_what, takeAway) => {
     const relay = await startRelayWithPage()
     const context = await browser.newContext()
     onTestFinished(() => context.close())
-    await context.addInitScript(() => Object.defineProperty(navigator, 'locks', { value: undefined }))
+    await context.addInitScript(takeAway)
     const tabs = [await TabOfItsOwn.open(browser, context, relay), await TabOfItsOwn.open(browser, context, relay)]
     await Promise.all(tabs.map(({ tab }) => tab.join()))
     await Promise.all(tabs.map(({ tab }, i) => tab.type(String(i).repeat(10))))
