@@ -1,7 +1,7 @@
 import { DocumentRow } from './document-row.js'
 import { type Entry, index, listDocuments, onListChange } from './documents.js'
 import { element, setText } from './dom.js'
-import { keptNames, onTabStatus, relay } from './relay.js'
+import { heldHere, keptNames, onTabStatus, relay } from './relay.js'
 import { toast } from './toast.js'
 
 const rowsMax = 200
@@ -11,6 +11,7 @@ const agingMs = 30_000 // "1 minute ago" grows old
 export function documentList(leave: AbortSignal): HTMLElement {
   const list = element('ul', { class: 'document-list', 'data-testid': 'document-list', 'aria-labelledby': 'documents' })
   const note = element('p', { class: 'note' })
+  const held = element('p', { class: 'note', 'data-testid': 'held', hidden: true })
   const rows = new Map<string, DocumentRow>()
   const keepButton = keepAllButton(() => look())
   let nothing = 'Fetching the list…'
@@ -25,7 +26,10 @@ export function documentList(leave: AbortSignal): HTMLElement {
     setText(note, entries.length > rowsMax ? `and ${entries.length - rowsMax} older ones` : nothing)
   }
   const look = async () => {
-    kept = await keptNames()
+    const [names, words] = await Promise.all([keptNames(), heldHere()])
+    kept = names
+    setText(held, words)
+    held.hidden = words === '' || kept.size === 0
     if (!leave.aborted) render()
   }
   const settle = (text: string) => {
@@ -44,7 +48,7 @@ export function documentList(leave: AbortSignal): HTMLElement {
   render()
   void look()
   const head = element('div', { class: 'list-head' }, element('h2', { id: 'documents' }, 'Documents'), keepButton)
-  return element('section', { class: 'documents' }, head, list, note)
+  return element('section', { class: 'documents' }, head, list, note, held)
 }
 
 /** Brings every document to this device, so that all of them open without any network. */

@@ -1,5 +1,5 @@
 import { connect, type DocumentHandle } from '@syncline/client'
-import { indexedDbStore } from '@syncline/client/indexeddb'
+import { indexedDbStore, storageEstimate } from '@syncline/client/indexeddb'
 import { Throttle } from '@syncline/client/throttle'
 
 /** The network of this tab, which the devtools can make slow. */
@@ -38,6 +38,18 @@ export async function releaseDocument(handle: DocumentHandle): Promise<void> {
 /** The names of the documents that open on this device without any network; none where nothing can be kept. */
 export async function keptNames(): Promise<ReadonlySet<string>> {
   return new Set(await relay.kept().catch(() => []))
+}
+
+/** How much this device holds, in words; '' where the browser does not tell. */
+export async function heldHere(): Promise<string> {
+  const estimate = await storageEstimate()
+  return estimate ? `${megabytes(estimate.usage)} of ${megabytes(estimate.quota)} used on this device` : ''
+}
+
+function megabytes(bytes: number): string {
+  const inUnits = (unit: 'megabyte' | 'gigabyte', value: number) =>
+    new Intl.NumberFormat('en', { style: 'unit', unit, maximumSignificantDigits: 2 }).format(value)
+  return bytes < 1e9 ? inUnits('megabyte', bytes / 1e6) : inUnits('gigabyte', bytes / 1e9)
 }
 
 /** Calls back when the status of any document of this tab changes; the result stops it. */

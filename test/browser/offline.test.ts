@@ -35,10 +35,15 @@ describe.skipIf(withoutBrowser)('the demo without a network', { timeout }, () =>
 
     const page = await context.newPage()
     await page.addInitScript(keepRecord)
+    await page.addInitScript(() => {
+      const now = Date.now
+      Date.now = () => now() + 2 * 3_600_000 + 60_000
+    })
     const later = new Person('Ada, later', page, demo.relay)
     const { complaints } = new Visitor(later.name, page)
     await page.goto(`${demo.relay.url}/`)
     await later.seesOffline(0)
+    await page.locator('.syncline-status-age').getByText('In sync 2 hours ago').waitFor()
     await later.list.getByRole('link', { name: 'Untitled text' }).click()
     await later.reads(['what was decided'])
     await later.picture('offline')
@@ -49,6 +54,7 @@ describe.skipIf(withoutBrowser)('the demo without a network', { timeout }, () =>
     await page.reload()
     await later.reads(['what was decided, and why'])
     await later.seesOffline(', and why'.length)
+    await page.locator('.syncline-status-age').getByText('In sync 2 hours ago').waitFor()
     await page.goto(`${demo.relay.url}/code/tides`)
     await later.reads(['let height = 0'])
 
@@ -77,6 +83,7 @@ describe.skipIf(withoutBrowser)('the demo without a network', { timeout }, () =>
     await ada.seesListed('Two', 'One')
     await ada.page.getByTestId('keep-all').click()
     await ada.list.getByText('on this device').nth(1).waitFor()
+    expect(await ada.page.getByTestId('held').textContent()).toMatch(/^[\d.]+ MB of \d+ [GM]B used on this device$/)
     expect(await ada.page.getByTestId('keep-all').isVisible()).toBe(false)
     await filesKept(ada.page)
     await demo.relay.kill('SIGKILL')

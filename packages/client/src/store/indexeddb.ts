@@ -8,6 +8,8 @@ import { Database, done } from './database.js'
 import { type CopyState, copyOf, hasUnsaved, newState, scopeKey, stateAfter } from './state.js'
 import type { DocumentStore, Store, StoreScope } from './types.js'
 
+export { type StorageEstimate, storageEstimate } from './estimate.js'
+
 /** Options of {@link indexedDbStore}. */
 export interface IndexedDbOptions {
   /**
