@@ -141,6 +141,7 @@ async function measure(browser: Browser, relay: TestRelay, side: Side, edits: re
   const after = await keptBytes(context, relay)
   const last = await begin(context, relay, side)
   const characters = await last.evaluate(() => globalThis.side.doc.getText('text').length)
+  await leave(last, relay)
   return {
     'bytes of a reconnect': reconnectBytes,
     'bytes kept': before,

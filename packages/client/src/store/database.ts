@@ -72,7 +72,11 @@ export class Database {
     durability: IDBTransactionDurability,
   ): Promise<T> {
     if (this.#erased) throw new SynclineError('store_erased')
-    this.#opening ??= this.#open()
+    // also where it throws at once, as in a private window: the next transaction tries again
+    this.#opening ??= this.#open().catch((error) => {
+      this.#opening = null
+      throw error
+    })
     const database = await this.#opening
     const transaction = this.#begin(database, mode, durability)
     const completed = new Promise<void>((resolve, reject) => {
@@ -104,26 +108,21 @@ export class Database {
   }
 
   async #open(): Promise<IDBDatabase> {
-    try {
-      const request = indexedDB.open(this.#name)
-      request.onupgradeneeded = () => {
-        request.result.createObjectStore('updates', { autoIncrement: true })
-        request.result.createObjectStore('custom')
-      }
-      const database = await done(request)
-      database.onclose = () => {
-        this.#opening = null
-      }
-      database.onversionchange = (event) => {
-        if (event.newVersion === null) this.#erased = true
-        this.#opening = null
-        database.close()
-      }
-      return database
-    } catch (error) {
-      this.#opening = null
-      throw error
+    const request = indexedDB.open(this.#name)
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore('updates', { autoIncrement: true })
+      request.result.createObjectStore('custom')
     }
+    const database = await done(request)
+    database.onclose = () => {
+      this.#opening = null
+    }
+    database.onversionchange = (event) => {
+      if (event.newVersion === null) this.#erased = true
+      this.#opening = null
+      database.close()
+    }
+    return database
   }
 }
 

@@ -1,4 +1,5 @@
 import { decodeStateVector, emptyStateVector, encodeStateVector, partSeed, SetAside } from '../updates/index.js'
+import { joinRanges } from '../updates/intervals.js'
 import { Scan } from '../updates/scan.js'
 import type { RowId } from './copy.js'
 import { type Edit, isReadable, type Outbox } from './outbox.js'
@@ -23,27 +24,28 @@ export function restOf(replica: Replica, edits: readonly Edit[]): Uint8Array | n
   const state = replica.difference(emptyStateVector)
   const rest = withoutEdits(state, edits)
   if (rest === null) return null
-  const ends = new Map<number, number>()
-  const deleted = new Set<string>()
-  for (const update of [rest, ...edits.map((edit) => edit.update)]) {
-    for (const id of deletedBy(update)) deleted.add(id)
-    for (const { client, clock, end } of scan.allRuns()) {
-      const known = ends.get(client) ?? 0
-      if (clock <= known) ends.set(client, Math.max(known, end))
-    }
-  }
-  const isWhole = deletedBy(state).every((id) => deleted.has(id))
-  return isWhole && scan.allRuns().every(({ client, end }) => end === ends.get(client)) ? rest : null
+  const parts = [rest, ...edits.map(({ update }) => update)]
+  return contentOf(parts) === contentOf([...parts, state]) ? rest : null
 }
 
-/** Every struct that an update deletes; leaves it in the scan. */
-function deletedBy(update: Uint8Array): string[] {
-  scan.read(update)
-  const ids: string[] = []
-  for (let i = 0; i < scan.deleteCount; i++)
-    for (let clock = scan.deleteClock(i); clock < scan.deleteEnd(i); clock++)
-      ids.push(`${scan.deleteClient(i)}:${clock}`)
-  return ids
+/** How many clocks updates insert and delete together. */
+function contentOf(updates: readonly Uint8Array[]): number {
+  const inserted = new Map<number, number[]>()
+  const deleted = new Map<number, number[]>()
+  const add = (to: Map<number, number[]>, client: number, ranges: readonly number[]) => {
+    const known = to.get(client) ?? []
+    to.set(client, known)
+    for (const end of ranges) known.push(end)
+  }
+  for (const update of updates) {
+    scan.read(update)
+    for (const { client, clock, end } of scan.allRuns()) add(inserted, client, [clock, end])
+    scan.eachClientDeletes((client, ranges) => add(deleted, client, ranges))
+  }
+  let count = 0
+  for (const ranges of [...inserted.values(), ...deleted.values()])
+    for (const [index, end] of joinRanges(ranges).entries()) count += index % 2 === 0 ? -end : end
+  return count
 }
 
 /** The state vector of a replica, as it was before the inserts of these edits. */
