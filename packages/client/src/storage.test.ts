@@ -226,6 +226,27 @@ describe('a document with a store', () => {
     expect(offline.status).toMatchObject({ pending: 0, saved: true })
   })
 
+  it('that the relay refuses is counted as well, and told once all of them have been tried', async () => {
+    const here = world({ store: memoryStore() })
+    const progress: string[] = []
+    const keeping = here.connection.keepOffline(['mine', 'secret', 'ours'], (done, of) =>
+      progress.push(`${done}/${of}`),
+    )
+    const outcome = keeping.catch((error) => error.code)
+    await here.socket.welcome()
+    await turn()
+    await here.socket.ends('secret', { type: 'refused', code: 'forbidden', reason: '', retry: false })
+    await turn()
+    expect(progress).toEqual(['1/3'])
+    for (const name of ['mine', 'ours']) {
+      await here.socket.syncs(name, docWith(name))
+      await here.socket.acknowledges(name)
+    }
+    expect(await outcome).toBe('forbidden')
+    expect(progress).toEqual(['1/3', '2/3', '3/3'])
+    expect((await here.connection.kept()).sort()).toEqual(['mine', 'ours'])
+  })
+
   it('has a cursor again when somebody opens it while it is being kept', async () => {
     const here = world({ store: memoryStore() })
     const keeping = here.connection.keepOffline(['a'])
