@@ -7,7 +7,7 @@ const batches = Math.min(count, 4)
 
 /** The production client in several tabs, in seeded worlds. One seed: `npm run simulate:tabs -- 7`. */
 describe(`worlds of tabs ${from} to ${from + count - 1}`, () => {
-  const total = { edits: 0, kept: 0, saved: 0, kills: 0, freezes: 0, crashes: 0, replacements: 0, storeFailures: 0 }
+  const total = { edits: 0, kept: 0, saved: 0, kills: 0, freezes: 0, crashes: 0, storeFailures: 0 }
   for (let batch = 0; batch < batches; batch++) {
     test(`keep every promise (${batch + 1} of ${batches})`, { timeout: 600_000 }, async () => {
       for (let seed = from + batch; seed < from + count; seed += batches) {
