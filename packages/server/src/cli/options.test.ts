@@ -13,6 +13,7 @@ describe('the options of serve', () => {
       logLevel: 'info',
       logFormat: 'auto',
       logHashNames: false,
+      traces: false,
       static: null,
       allowOrigins: [],
       keepHistory: [],

@@ -39,6 +39,8 @@ export interface ServeOptions {
   readonly logFormat: LogSettings['logFormat']
   /** hashes instead of names of documents and people */
   readonly logHashNames: boolean
+  /** whether reads and commits are spans of OpenTelemetry */
+  readonly traces: boolean
   /** a directory of static files, or null */
   readonly static: string | null
   readonly allowOrigins: readonly string[]
@@ -79,6 +81,7 @@ const serveSchema = z
     logLevel: z.enum(logLevels, `expected one of ${logLevels.join(', ')}`),
     logFormat: z.enum(logFormats, `expected one of ${logFormats.join(', ')}`).default('auto'),
     logHashNames: switchValue,
+    traces: switchValue,
     static: z.string().refine(isDirectory, 'expected a directory that exists').nullable().default(null),
     allowOrigin: z
       .array(
@@ -235,6 +238,7 @@ export function serveSettings(): Option[] {
       'auto',
     ),
     setting('log-hash-names', '[yes]', 'log hashes instead of names of documents and people').preset('yes'),
+    setting('traces', '[yes]', 'make spans for OpenTelemetry, whose SDK is loaded by node --import').preset('yes'),
     setting('metrics-port', '<number>', 'serve /metrics for Prometheus on this port of 127.0.0.1'),
   ]
   return [
@@ -272,7 +276,7 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
     subdocumentAccess,
     publicRead,
   } = parsed.data
-  const { logFormat, logHashNames } = parsed.data
+  const { logFormat, logHashNames, traces } = parsed.data
   const resolved = {
     host,
     port,
@@ -280,6 +284,7 @@ export function parseServeOptions(given: unknown, nameOf: (key: string) => strin
     logLevel,
     logFormat,
     logHashNames,
+    traces,
     static: files,
     allowOrigins: allowOrigin,
     keepHistory,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { createAdaptorServer } from '@hono/node-server'
+import { trace } from '@opentelemetry/api'
 import { SynclineError } from '@syncline/protocol'
 import { withPublicRead } from '../auth/publicRead.js'
 import { systemClock } from '../clock.js'
@@ -17,6 +18,8 @@ import type { Logger } from '../logger.js'
 import { Metrics } from '../metrics.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
+import { tracedLog } from '../tracing.js'
+import { version } from '../version.js'
 import { authorizerOf } from './auth.js'
 import { loggerOf } from './logs/logger.js'
 import type { ServeOptions } from './options.js'
@@ -50,7 +53,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   let log: LevelLog
   const openLog = async () => {
     log = await openLevelLog(options.data)
-    return log
+    return options.traces ? tracedLog(log, trace.getTracer('syncline', version)) : log
   }
   const { allowOrigins, keepHistory, diskReserve, limits, trustProxy, subdocumentAccess } = options
   const disk = { space: () => spaceOf(options.data), ...(diskReserve === null ? {} : { reserveBytes: diskReserve }) }
