@@ -20,7 +20,9 @@ const vectorOf = (clients: number): SessionRequest => ({
   type: 'exchange',
   stateVector: Uint8Array.from([clients, ...Array.from({ length: clients }, (_, i) => [i + 1, 1]).flat()]),
 })
-const wholeUpdate = typed(new Y.Doc(), 'x'.repeat(100))
+/** An update whose size is its text's and no more: ids have one to five bytes. */
+const updateWith = (length: number) => typed(Object.assign(new Y.Doc(), { clientID: 7 }), 'x'.repeat(length))
+const wholeUpdate = updateWith(100)
 const updateOf = (update: Uint8Array): SessionRequest => ({ type: 'update', seq: 2, answer: false, update })
 
 describe('what is as large as it may be is taken, and one more is not', () => {
@@ -35,13 +37,7 @@ describe('what is as large as it may be is taken, and one more is not', () => {
     ],
     ['awarenessDepthMax', 3, stateOf('[[[1]]]'), stateOf('[[[[1]]]]'), 'malformed_awareness'],
     ['stateVectorClientsMax', 2, vectorOf(2), vectorOf(3), 'malformed_frame'],
-    [
-      'updateBytesMax',
-      wholeUpdate.length,
-      updateOf(wholeUpdate),
-      updateOf(typed(new Y.Doc(), 'x'.repeat(101))),
-      'update_too_large',
-    ],
+    ['updateBytesMax', wholeUpdate.length, updateOf(wholeUpdate), updateOf(updateWith(101)), 'update_too_large'],
   ])('%s: %i', async (limit, value, whole, over, code) => {
     const { url } = await startRelay({ limits: { [limit]: value }, authorize })
     for (const [request, codes] of [
