@@ -10,7 +10,8 @@ import { TabsOracle } from './tabsOracle.js'
 import { Time } from './time.js'
 
 const faultyMs = 15_000
-const calmMs = 60_000
+// what nobody has open is looked for again within 90 s, where it could not be read or marked
+const calmMs = 100_000
 /** the calm ends when all was well twice in a row, so far apart; some worlds wait for what happens each minute */
 const lookMs = 5_000
 const patientWorlds = 0.1
@@ -116,7 +117,7 @@ export class TabsWorld {
   #schedule(): void {
     const edits = 20 + this.#random.int(60)
     for (let i = 0; i < edits; i++) this.#during(() => this.#awake()?.edit())
-    // not in every run yet: with edits that no relay takes, two worlds of the first 700 still break a promise
+    // not in every run yet: with edits that no relay takes, one world of the first 700 still breaks a promise
     const refusals = process.env.SYNCLINE_TABS_REFUSALS ? this.#random.int(4) : 0
     for (let i = 0; i < refusals; i++) this.#during(() => this.#awake()?.overdo())
     const faults = 2 + this.#random.int(14)
