@@ -44,8 +44,6 @@ export const errorCodes = {
   store_damaged: 'Part of the local copy cannot be read. The rest was kept, and the relay is asked for all of it.',
   store_lost: 'The local copy is no longer the one that was read. It is written anew.',
   store_erased: 'The local copy was removed on purpose. Open the document again to keep it again.',
-  not_found: 'There is nothing at this path.',
-  forbidden_origin: 'Pages of this origin may not connect. The operator can allow it by name.',
   data_in_use: 'Another process has the data directory open. Stop it first, or choose another directory.',
   invalid_option: 'An option has a value that is not allowed.',
   not_loaded:

@@ -1,5 +1,7 @@
 /** Codes of what only a relay, its HTTP interface and its command line say, with what to do about each. */
 export const relayErrorCodes = {
+  not_found: 'There is nothing at this path.',
+  forbidden_origin: 'Pages of this origin may not connect. The operator can allow it by name.',
   compaction_mismatch: 'Compaction would have changed the document, which stays as it is. Report a bug.',
   compaction_failed:
     'Compaction of the document came to no end. It stays as it is, and is tried again when it has grown.',
