@@ -88,7 +88,10 @@ describe.skipIf(withoutBrowser || withoutDjango)('a site of Django beside a rela
   test("lets nobody past its own rules, and takes nothing that is not the relay's", async () => {
     const newsroom = await startNewsroom()
     const document = (name: string) => `${newsroom.relay}/api/v1/documents/${encodeURIComponent(name)}`
-    const secretPage = await newsroom.open(browser, '/plans/', 'ada')
+    const secretPage = await newsroom.open(browser, '/', 'ada')
+    const live = async () => (await secretPage.request.get(document('live/plans'))).status()
+    await until('the first price', async () => (await live()) === 200)
+    await secretPage.goto(`${newsroom.site}/plans/`)
     await secretPage.getByRole('heading', { name: 'Plans' }).waitFor()
     const cy = await newsroom.open(browser, '/times/', 'cy')
     expect((await cy.request.get(`${newsroom.site}/plans/`)).status()).toBe(404)

@@ -38,8 +38,11 @@ export async function launchBrowser(args: readonly string[] = []): Promise<Brows
 }
 
 // how Chromium reports an attempt to reach a relay that is not there, or dies before it can answer
-const unreachable =
-  /^WebSocket connection to 'ws:[^']+' failed: (.*net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE)|Connection closed before)/
+const unreachable = [
+  /^WebSocket connection to 'ws:[^']+' failed: (.*net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE)|Connection closed before)/,
+  // whether plain HTTP gets through where no WebSocket does
+  /^Failed to load resource: net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE) \(http:[^)]+\/sync\/events\)/,
+]
 
 let pictureFolder: string | null = null
 
@@ -62,7 +65,7 @@ export class Visitor {
 
   /** The errors without those that a test causes when it kills the relay. */
   get unexpectedComplaints(): string[] {
-    return this.complaints.filter((complaint) => !unreachable.test(complaint))
+    return this.complaints.filter((complaint) => !unreachable.some((pattern) => pattern.test(complaint)))
   }
 
   /** Takes a picture of the page and tells where it is. */

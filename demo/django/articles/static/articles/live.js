@@ -80,4 +80,4 @@ async function readText() {
   isReading = false
 }
 
-listen(text, 'position', { position: readText })
+listen(text, 'position', { changed: readText })
