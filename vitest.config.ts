@@ -4,11 +4,12 @@ import { defineConfig } from 'vitest/config'
 const source = (name: string, file = 'index') =>
   fileURLToPath(new URL(`./packages/${name}/src/${file}.ts`, import.meta.url))
 
-// These have real sockets, relays, browsers and npm: one file at a time in each lane, so that a test has a core for itself
-// and for the process that it talks to. `npm test` runs both lanes at once.
+// These have real sockets, relays, browsers and npm: one file at a time in each lane, since they wait more than they
+// compute. `npm test` runs the lanes at once.
 const lanes = {
-  sockets: 'abuse admin api backends browser cli client deploy docs interop process relay'.split(' '),
-  disks: ['crash', 'soak', 'bench', 'packages', 'react', 'gallery', 'django'],
+  sockets: 'abuse api backends client gallery react relay'.split(' '),
+  processes: 'admin browser cli deploy django docs interop process'.split(' '),
+  disks: 'bench crash packages soak'.split(' '),
 }
 const filesOf = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`)
 

@@ -37,11 +37,11 @@ async function failedChecks() {
   return failures
 }
 
-/** All of them, or those that were chosen. The lanes of `vitest.config.ts` run at once: two cores, two lanes. */
+/** All of them, or those that were chosen. The lanes of `vitest.config.ts` run at once. */
 async function runTests() {
   if (chosen.length > 0) return runVitest(...chosen)
   const first = await runVitest('--project=parallel')
-  const lanes = await Promise.all([runVitest('--project=sockets'), runVitest('--project=disks')])
+  const lanes = await Promise.all(['sockets', 'processes', 'disks'].map((lane) => runVitest(`--project=${lane}`)))
   return [first, ...lanes].reduce((a, b) => ({
     exitCode: a.exitCode || b.exitCode,
     passed: a.passed + b.passed,

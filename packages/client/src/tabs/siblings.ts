@@ -255,6 +255,8 @@ export class Siblings {
 
   #take(other: Sibling, update: Uint8Array | null, progress: Progress): void {
     if (update) {
+      // first of all: nothing is written as saved because of an edit that is not
+      other.progress = progress
       this.#host.apply(update)
       other.unsettled.push({ update, edits: progress.edits })
       if (other.unsettled.length > unsettledMax) {
