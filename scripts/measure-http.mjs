@@ -20,7 +20,15 @@ const articleBytes = 300_000
 const binary = fileURLToPath(new URL('../packages/server/bin/syncline.js', import.meta.url))
 const [what = 'reads', ...numbers] = process.argv.slice(2)
 const data = mkdtempSync(join(tmpdir(), 'syncline-http-'))
-const relay = spawn(process.execPath, [binary, 'serve', '--port', '0', '--data', data, '--log-level', 'warn'], {
+// one address plays a million readers here
+const limits = [
+  'addressOpensBurst',
+  'addressOpensPerSecond',
+  'subjectMessagesBurst',
+  'subjectMessagesPerSecond',
+].flatMap((limit) => ['--limit', `${limit}=1000000`])
+const flags = ['--port', '0', '--data', data, '--log-level', 'warn', ...limits]
+const relay = spawn(process.execPath, [binary, 'serve', ...flags], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
 const base = await /** @type {Promise<string>} */ (
