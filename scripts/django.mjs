@@ -42,7 +42,8 @@ start('the relay', process.execPath, ['packages/server/bin/syncline.js', 'serve'
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => stop(0))
 
 await Promise.all([answers(`${site}/`), answers(`${relay}/readyz`)])
-start('the ticker', python, ['manage.py', 'ticker'], django())
+// an article without a price has no live document yet, which its page would be told as an error
+await start('the ticker', python, ['manage.py', 'ticker'], django())
 console.log(`\n  The newsroom is at ${site}\n  Log in as ada, ben or cy; the password is the name. Ctrl-C stops it.\n`)
 
 function relayFlags() {
@@ -56,14 +57,16 @@ function relayFlags() {
   ]
 }
 
-/** @param {string} name @param {string} command @param {string[]} args @param {string} cwd */
+/**
+ * @param {string} name @param {string} command @param {string[]} args @param {string} cwd
+ * @returns {Promise<void>} until its first line; what they say of themselves is said here
+ */
 function start(name, command, args, cwd) {
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
-  // what they say of themselves is said below
-  createInterface({ input: child.stdout }).on('line', () => {})
   child.on('error', (error) => stop(1, `${name} did not start: ${error.message}`))
   child.on('exit', (code) => stop(1, `${name} ended by itself (code ${code}); what it said is above.`))
+  return new Promise((resolve) => createInterface({ input: child.stdout }).on('line', () => resolve()))
 }
 
 /** @param {number} code @param {string} [why] */

@@ -1,3 +1,4 @@
+import itertools
 import random
 import time
 from decimal import Decimal
@@ -17,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, per_second, **_):
         price = Decimal("100.00")
-        while True:
+        for round in itertools.count():
             price = max(Decimal("1.00"), price + Decimal(random.randint(-50, 50)) / 100)
             for article in Article.objects.all():
                 try:
@@ -25,4 +26,6 @@ class Command(BaseCommand):
                 except RelayError as error:
                     self.stderr.write(f"the relay took no price: {error}")
                     time.sleep(1)
+            if round == 0:
+                self.stdout.write("Every article has a price.")
             time.sleep(1 / per_second)
