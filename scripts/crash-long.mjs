@@ -2,12 +2,8 @@
 import { spawnSync } from 'node:child_process'
 
 const suites = ['relay-kill', 'power-cut', 'full-disk', 'compaction-kill'].map((suite) => `test/crash/${suite}.test.ts`)
-const { status } = spawnSync(
-  process.execPath,
-  ['node_modules/vitest/vitest.mjs', 'run', '--project=serial', ...suites],
-  {
-    stdio: 'inherit',
-    env: { SYNCLINE_KILLS: '3000', SYNCLINE_CUTS: '100000', ...process.env },
-  },
-)
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...suites], {
+  stdio: 'inherit',
+  env: { SYNCLINE_KILLS: '3000', SYNCLINE_CUTS: '100000', ...process.env },
+})
 process.exitCode = status ?? 1

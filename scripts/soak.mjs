@@ -15,9 +15,8 @@ if (!(minutes > 0)) {
 requireNode()
 await install()
 await build()
-const { status } = spawnSync(
-  process.execPath,
-  ['node_modules/vitest/vitest.mjs', 'run', '--project=serial', 'test/soak'],
-  { stdio: 'inherit', env: { ...process.env, SYNCLINE_SOAK_SECONDS: String(minutes * 60) } },
-)
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/soak'], {
+  stdio: 'inherit',
+  env: { ...process.env, SYNCLINE_SOAK_SECONDS: String(minutes * 60) },
+})
 process.exitCode = status ?? 1
