@@ -3,7 +3,7 @@ import { SynclineError } from '@syncline/protocol'
 import { CommanderError } from 'commander'
 import '../errors.js'
 import { createProgram, type ServeOptions } from './options.js'
-import { type Serving, serve } from './serve.js'
+import type { Serving } from './serve.js'
 import { printable } from './terminal.js'
 
 const exitFailed = 1
@@ -24,6 +24,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function runServe(options: ServeOptions): Promise<void> {
+  // the relay with all that it stands on takes longer to load than the other commands take to run
+  const { serve } = await import('./serve.js')
   const serving = await serve(options)
   stopOnSignals(serving)
   process.stdout.write(`${JSON.stringify({ event: 'listening', url: serving.url })}\n`)
