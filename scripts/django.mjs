@@ -5,6 +5,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -43,7 +44,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) pro
 
 await Promise.all([answers(`${site}/`), answers(`${relay}/readyz`)])
 // an article without a price has no live document yet, which its page would be told as an error
-await start('the ticker', python, ['manage.py', 'ticker'], django())
+await once(start('the ticker', python, ['manage.py', 'ticker'], django()), 'line')
 console.log(`\n  The newsroom is at ${site}\n  Log in as ada, ben or cy; the password is the name. Ctrl-C stops it.\n`)
 
 function relayFlags() {
@@ -59,14 +60,14 @@ function relayFlags() {
 
 /**
  * @param {string} name @param {string} command @param {string[]} args @param {string} cwd
- * @returns {Promise<void>} until its first line; what they say of themselves is said here
+ * @returns what it says, line by line: it is read here, and what people have to know is said here
  */
 function start(name, command, args, cwd) {
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   child.on('error', (error) => stop(1, `${name} did not start: ${error.message}`))
   child.on('exit', (code) => stop(1, `${name} ended by itself (code ${code}); what it said is above.`))
-  return new Promise((resolve) => createInterface({ input: child.stdout }).on('line', () => resolve()))
+  return createInterface({ input: child.stdout })
 }
 
 /** @param {number} code @param {string} [why] */

@@ -1,5 +1,14 @@
 import { element, setText } from '../dom.js'
-import type { Card } from './cards.js'
+
+/** Where a card is: one value, so that of two moves at once one wins as a whole, and no card is ever there twice. */
+export type Place = readonly [column: string, order: string]
+
+/** A card as the board shows it. */
+export interface Card {
+  readonly id: string
+  readonly text: string
+  readonly place: Place
+}
 
 /** What a person does to the board. */
 export interface BoardActions {

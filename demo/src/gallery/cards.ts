@@ -1,18 +1,8 @@
 import type { DocumentHandle } from '@syncline/client'
 import { generateKeyBetween } from 'fractional-indexing'
 import * as Y from 'yjs'
-import { boardView } from './cards-view.js'
+import { boardView, type Place } from './cards-view.js'
 import type { Example } from './example.js'
-
-/** Where a card is: one value, so that of two moves at once one wins as a whole, and no card is ever there twice. */
-export type Place = readonly [column: string, order: string]
-
-/** A card as the board shows it. */
-export interface Card {
-  readonly id: string
-  readonly text: string
-  readonly place: Place
-}
 
 const columns = ['To do', 'Doing', 'Done']
 

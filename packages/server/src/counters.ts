@@ -1,5 +1,12 @@
 import { type ErrorCode, SynclineError } from '@syncline/protocol'
-import type { Traffic } from './connection/link.js'
+
+/** What went over a connection: the payload of WebSocket messages, both ways. */
+export interface Traffic {
+  readonly receivedBytes: number
+  readonly receivedMessages: number
+  readonly sentBytes: number
+  readonly sentMessages: number
+}
 
 /** What a relay has counted since it began. */
 export interface Counters {
@@ -62,6 +69,21 @@ export interface Counters {
   webhooksFailed: number
   /** events that were given up after all attempts */
   webhooksSetAside: number
+}
+
+/** What a relay is doing, and what it has counted since it began. */
+export interface RelayStats extends Readonly<Counters> {
+  readonly connections: number
+  readonly sessions: number
+  readonly rooms: number
+  /** ms that updates gather after a broadcast, in the room where that is longest; 0 where nobody waits */
+  readonly gatherMs: number
+  /** what the documents in memory have beside their bases: what the next compaction takes in */
+  readonly tailBytes: number
+  /** what waits for the disk: about what that takes of memory */
+  readonly backlogBytes: number
+  /** documents of which a webhook or `store` is still to be told */
+  readonly webhooksPending: number
 }
 
 /** Counters at zero. */

@@ -1,5 +1,4 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Relay } from './relay.js'
 
 /**
  * Whether documents can be opened and changed, and if not why: the relay is stopping, its log has failed, its disk is
@@ -48,7 +47,10 @@ export class EventLoopWatch {
 }
 
 /** The condition of a relay in a process that somebody watches. */
-export function conditionOf(relay: Pick<Relay, 'condition'>, watch: Pick<EventLoopWatch, 'isLate'>): Condition {
+export function conditionOf(
+  relay: { readonly condition: Exclude<Condition, 'event_loop_late'> },
+  watch: Pick<EventLoopWatch, 'isLate'>,
+): Condition {
   return relay.condition === 'ready' && watch.isLate ? 'event_loop_late' : relay.condition
 }
 

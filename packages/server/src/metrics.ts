@@ -1,16 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Counters } from './counters.js'
-import type { Relay } from './relay.js'
+import type { Counters, RelayStats } from './counters.js'
 import type { DiskSpace } from './rooms/reserve.js'
+import type { CommitObserver } from './rooms/storage.js'
 import { version } from './version.js'
-
-/** What is told of commits while they are measured. */
-export interface CommitObserver {
-  /** @param ms from asking the log to the answer of the disk; @param documents how many shared it */
-  committed(ms: number, documents: number): void
-  /** @param ms from an update's coming in to its acknowledgement, of the first one of each commit of a document */
-  acknowledged?(ms: number): void
-}
 
 /** What {@link Metrics} can tell beside what the relay counts. */
 export interface MetricsOptions {
@@ -122,7 +114,7 @@ export class Metrics implements CommitObserver {
   }
 
   /** Tells what a relay counts, too. Called once. */
-  watch(relay: Pick<Relay, 'stats' | 'ready' | 'isReadOnly'>): void {
+  watch(relay: { readonly ready: boolean; readonly isReadOnly: boolean; stats(): RelayStats }): void {
     this.#gauge('ready', '1 while documents can be opened and changed.', () => Number(relay.ready))
     this.#gauge('read_only', '1 while less than the reserve of the disk is free.', () => Number(relay.isReadOnly))
     this.#gauge('connections', 'Open WebSockets.', () => relay.stats().connections)

@@ -9,10 +9,7 @@ import { Overseer, type Overview } from './admin/overview.js'
 import { settingsOf } from './admin/settings.js'
 import { createApi } from './api/api.js'
 import { type ApiOptions, apiServices } from './api/services.js'
-import type { Authorize, Revocation, Visitor } from './auth/authorize.js'
-import type { RevocationStore } from './auth/revocations.js'
-import type { SubdocumentAccess } from './auth/subdocuments.js'
-import type { Clock } from './clock.js'
+import type { Revocation, Visitor } from './auth/authorize.js'
 import { ClientSession } from './connection/clientSession.js'
 import type { RelayContext } from './connection/context.js'
 import { HttpTransport } from './connection/http/transport.js'
@@ -21,110 +18,26 @@ import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/li
 import { NativeConnection } from './connection/native.js'
 import type { LinkSocket } from './connection/socket.js'
 import { webSocketServers } from './connection/webSocketServers.js'
-import { addTraffic, type Counters, countRefusal } from './counters.js'
+import { addTraffic, countRefusal, type RelayStats } from './counters.js'
 import { HocuspocusConnection } from './dialects/hocuspocus.js'
 import { YWebsocketConnection } from './dialects/yWebsocket.js'
 import { Coalescer } from './documents/coalescer.js'
 import { Documents } from './documents/documents.js'
 import { ServerDocument } from './documents/serverDocument.js'
 import type { Condition } from './health.js'
-import type { TrustProxy } from './limits/address.js'
 import { Overload } from './limits/limiter.js'
-import { limitsWith, type RelayLimits } from './limits/limits.js'
-import type { Load } from './loading/loader.js'
-import type { Logger } from './logger.js'
-import type { QuietHours } from './maintenance/quietHours.js'
-import { type RetentionRule, retentionOf } from './maintenance/retention.js'
-import type { CommitObserver } from './metrics.js'
+import { limitsWith } from './limits/limits.js'
+import { retentionOf } from './maintenance/retention.js'
 import { nameMatcher } from './names.js'
 import { contextOf, edgesOf } from './relayContext.js'
-import { type Disk, Reserve } from './rooms/reserve.js'
+import type { RelayOptions } from './relayOptions.js'
+import { Reserve } from './rooms/reserve.js'
 import type { Rooms } from './rooms/rooms.js'
 import { OriginPolicy, offers, type Route, refuseUpgrade, routeOf } from './upgrade.js'
-import type { StoreHook, WebhookEndpoint, WebhookRetry } from './webhooks/types.js'
 import { type WebhookStatus, type Webhooks, webhooksOf } from './webhooks/webhooks.js'
 
 // how long a drain waits for readers
 const drainMs = 3_000
-
-/** Options of a {@link Relay}. */
-export interface RelayOptions {
-  /** bounds that differ from `defaultRelayLimits` */
-  readonly limits?: Partial<RelayLimits>
-  /**
-   * The proxies in front of the relay, which say in `X-Forwarded-For` or `Forwarded` where a visitor comes from: how many
-   * there are one behind the other, or their addresses (`10.0.0.0/8`). Default: none, whoever connects is the visitor
-   */
-  readonly trustProxy?: TrustProxy
-  /** default: warnings and errors as JSON lines on stderr */
-  readonly logger?: Logger
-  /** default: the platform's time */
-  readonly clock?: Clock
-  /**
-   * decides who may do what: {@link authorizeByJwt}, {@link authorizeByUrl} or a function of yours. Default: everybody may
-   * do everything
-   */
-  readonly authorize?: Authorize
-  /**
-   * whose grants open a subdocument, `<parent>/<UUID>`: its parent's as well as its own (`parent`, the default), or its own
-   * alone (`own`), for applications that name documents like that and mean none
-   */
-  readonly subdocumentAccess?: SubdocumentAccess
-  /** where revocations outlive the process: {@link revocationFile}. Default: nowhere */
-  readonly revocations?: RevocationStore
-  /** origins whose pages may connect, beside those of the relay's own host; `*` is everyone */
-  readonly allowOrigins?: readonly string[]
-  /**
-   * Opens the log anew after a failed write. Without it the relay takes nothing more after one: what the disk has is
-   * in doubt until the log has been read again.
-   */
-  readonly reopen?: () => Promise<Log>
-  /**
-   * Documents whose records are moved aside when they are compacted, instead of deleted: patterns of names, in which `*`
-   * stands for any characters
-   */
-  readonly keepHistory?: readonly string[]
-  /** Documents that nobody has changed for so long are deleted for good, looked for once an hour. Default: none */
-  readonly deleteAfter?: readonly RetentionRule[]
-  /** Compaction that can wait is done in these hours. Default: at any time */
-  readonly quietHours?: QuietHours | null
-  /**
-   * The disk of the log: while less than the reserve is free, edits are refused with `disk_full` and documents can be
-   * read. LevelDB loses what it calls written when a disk is full.
-   */
-  readonly disk?: Disk
-  /** told how long each commit takes: {@link Metrics} */
-  readonly commitObserver?: CommitObserver
-  /**
-   * Gives what the application has of a document when it is opened for the first time: {@link loadByUrl}, or a function of
-   * yours. Default: a document that the log does not have begins empty
-   */
-  readonly load?: Load
-  /** who is told of documents by signed requests, see docs/BACKENDS.md */
-  readonly webhooks?: readonly WebhookEndpoint[]
-  /**
-   * Keeps documents in the application's own database: called after changes, in order of position for each document, at
-   * least once also across the end of the process, and a last time after the last edit
-   */
-  readonly store?: StoreHook
-  /** how long webhooks and `store` are tried again */
-  readonly webhookRetry?: WebhookRetry
-}
-
-/** What a relay is doing, and what it has counted since it began. */
-export interface RelayStats extends Readonly<Counters> {
-  readonly connections: number
-  readonly sessions: number
-  readonly rooms: number
-  /** ms that updates gather after a broadcast, in the room where that is longest; 0 where nobody waits */
-  readonly gatherMs: number
-  /** what the documents in memory have beside their bases: what the next compaction takes in */
-  readonly tailBytes: number
-  /** what waits for the disk: about what that takes of memory */
-  readonly backlogBytes: number
-  /** documents of which a webhook or `store` is still to be told */
-  readonly webhooksPending: number
-}
 
 /**
  * The relay: serves documents from a log to WebSocket clients, on the upgrades of one or several HTTP servers.

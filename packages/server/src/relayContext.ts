@@ -16,7 +16,7 @@ import type { RelayLimits } from './limits/limits.js'
 import { Loader } from './loading/loader.js'
 import { asError, boundedLogger, createLogger } from './logger.js'
 import { nameMatcher } from './names.js'
-import type { RelayOptions } from './relay.js'
+import type { RelayOptions } from './relayOptions.js'
 import { Rooms } from './rooms/rooms.js'
 import type { Webhooks } from './webhooks/webhooks.js'
 

@@ -1,5 +1,4 @@
 import { SynclineError } from '../errors.js'
-import type { Coverage } from './coverage.js'
 import type { Run } from './encode.js'
 import { kinds, StructCursor } from './struct.js'
 
@@ -11,6 +10,11 @@ const deleteSize = 3
 const runsMax = 250_000
 /** Numbers of scratch that are kept from one scan to the next. */
 const scratchKept = 1 << 14
+
+/** Up to where the inserts of each client are there: what a `Coverage` knows. */
+export interface Clocks {
+  clock(client: number): number
+}
 
 /**
  * What one pass over an update finds: runs of structs, and deletions. It builds nothing: a scan is made once and read
@@ -26,13 +30,13 @@ export class Scan extends StructCursor {
   deleteCount = 0
   /** whether there is any Skip */
   hasSkips = false
-  /** whether a struct refers to one of another client that is not in the coverage */
+  /** whether a struct refers to one of another client that is not known */
   hasMissing = false
   /** the byte at which the delete set starts */
   deletesFrom = 0
   #runs = new Float64Array(16 * runSize)
   #deletes = new Float64Array(16 * deleteSize)
-  #coverage: Coverage | null = null
+  #known: Clocks | null = null
 
   constructor() {
     super('malformed_update')
@@ -41,13 +45,13 @@ export class Scan extends StructCursor {
   /**
    * Reads an update.
    *
-   * @param coverage what references are looked up in, for `hasMissing`
+   * @param known what references are looked up in, for `hasMissing`
    * @throws SynclineError `malformed_update`; `update_too_large` where it has more than `deleteRangesMax` ranges
    * of deletions, or far more clients or holes than a document can have
    */
-  read(update: Uint8Array, coverage: Coverage | null = null, deleteRangesMax: number = Number.POSITIVE_INFINITY): void {
+  read(update: Uint8Array, known: Clocks | null = null, deleteRangesMax: number = Number.POSITIVE_INFINITY): void {
     this.open(update)
-    this.#coverage = coverage
+    this.#known = known
     this.runCount = this.deleteCount = 0
     this.hasSkips = this.hasMissing = false
     if (this.#runs.length > scratchKept) this.#runs = new Float64Array(16 * runSize)
@@ -145,7 +149,7 @@ export class Scan extends StructCursor {
         count = 0
       } else {
         count += 1
-        if (!this.hasMissing && this.#coverage !== null) this.hasMissing = this.#isMissing(this.#coverage, client)
+        if (!this.hasMissing && this.#known !== null) this.hasMissing = this.#isMissing(this.#known, client)
       }
       clock = end
     }
@@ -153,13 +157,11 @@ export class Scan extends StructCursor {
     return client
   }
 
-  #isMissing(coverage: Coverage, client: number): boolean {
+  #isMissing(known: Clocks, client: number): boolean {
     return (
-      (this.originClient >= 0 &&
-        this.originClient !== client &&
-        this.originClock >= coverage.clock(this.originClient)) ||
-      (this.rightClient >= 0 && this.rightClient !== client && this.rightClock >= coverage.clock(this.rightClient)) ||
-      (this.parentClient >= 0 && this.parentClient !== client && this.parentClock >= coverage.clock(this.parentClient))
+      (this.originClient >= 0 && this.originClient !== client && this.originClock >= known.clock(this.originClient)) ||
+      (this.rightClient >= 0 && this.rightClient !== client && this.rightClock >= known.clock(this.rightClient)) ||
+      (this.parentClient >= 0 && this.parentClient !== client && this.parentClock >= known.clock(this.parentClient))
     )
   }
 

@@ -1,4 +1,4 @@
-import type { CommitObserver } from '../metrics.js'
+import type { CommitObserver } from '../rooms/storage.js'
 
 const samplesMax = 1_000
 

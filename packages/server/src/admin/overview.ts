@@ -1,6 +1,6 @@
 import { relayDocument } from '../auth/authorize.js'
 import type { RelayContext } from '../connection/context.js'
-import type { RelayStats } from '../relay.js'
+import type { RelayStats } from '../counters.js'
 import type { Disk, DiskSpace } from '../rooms/reserve.js'
 import { version } from '../version.js'
 import type { Latencies, Percentiles } from './latencies.js'

@@ -1,6 +1,6 @@
 import { authorizeEveryone } from '../auth/none.js'
 import type { RelayLimits } from '../limits/limits.js'
-import type { RelayOptions } from '../relay.js'
+import type { RelayOptions } from '../relayOptions.js'
 
 /** What is in force in a relay, for operators to read: no keys, no tokens, no addresses of backends. */
 export function settingsOf(limits: RelayLimits, options: RelayOptions): Readonly<Record<string, string>> {

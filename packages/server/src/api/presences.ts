@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { encodeAwareness, type SessionId, SynclineError, unknownPoint } from '@syncline/protocol'
 import type { RelayContext } from '../connection/context.js'
 import type { Session, SharedReply } from '../rooms/session.js'
-import type { Admission } from './access.js'
+import type { Admission } from './admission.js'
 
 // clients of y-protocols forget whom they have not heard of for 30 s
 const renewMs = 15_000

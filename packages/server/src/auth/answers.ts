@@ -1,5 +1,6 @@
 import { SynclineError } from '@syncline/protocol'
-import { concerns, type Grant, type Revocation } from './authorize.js'
+import type { Grant, Revocation } from './authorize.js'
+import { concerns } from './revocations.js'
 
 /** A grant, and until when it is given again without asking: ms since 1970. */
 export interface Answer {

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Access } from '@syncline/protocol'
-import { parentsOf } from './subdocuments.js'
 
 /** What is known of who connected: parts of the HTTP request, which itself would cost 2 KB for each connection. */
 export interface Visitor {
@@ -58,12 +57,6 @@ export interface Authorize {
   (request: GrantRequest): Promise<Grant>
   /** told of what was revoked: answers that were remembered are to be forgotten */
   readonly revoked?: (revocation: Revocation) => void
-}
-
-/** True where a revocation is about this subject and this document; one of a document is about its subdocuments too. */
-export function concerns({ subject, document }: Revocation, of: { subject: string; document: string }): boolean {
-  if (subject !== undefined && subject !== of.subject) return false
-  return document === undefined || document === of.document || parentsOf(of.document).includes(document)
 }
 
 const subjectBytesMax = 256 // it is stored with each record

@@ -2,9 +2,9 @@ import type { Limits } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import type { Logger } from '../logger.js'
-import { type Authorize, type Credentials, concerns, type Grant, type Revocation, relayDocument } from './authorize.js'
+import { type Authorize, type Credentials, type Grant, type Revocation, relayDocument } from './authorize.js'
 import { ReadOnlyWindows } from './readOnly.js'
-import { assertRevocation, type Revocations } from './revocations.js'
+import { assertRevocation, concerns, type Revocations } from './revocations.js'
 
 // a backend that is down is told of now and then, not with each visitor
 const complaintMs = 10_000

@@ -7,6 +7,12 @@ export const lifetimeMsMax = 30 * 24 * 60 * 60_000
 
 const revocationsMax = 10_000 // some 200 bytes each
 
+/** True where a revocation is about this subject and this document; one of a document is about its subdocuments too. */
+export function concerns({ subject, document }: Revocation, of: { subject: string; document: string }): boolean {
+  if (subject !== undefined && subject !== of.subject) return false
+  return document === undefined || document === of.document || parentsOf(of.document).includes(document)
+}
+
 /** A revocation, and when it was: ms since 1970. */
 export interface DatedRevocation extends Revocation {
   readonly time: number

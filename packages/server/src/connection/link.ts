@@ -2,7 +2,7 @@ import { Socket } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
 import type { RawData } from 'ws'
 import type { Held } from '../backlog.js'
-import { countRefusal } from '../counters.js'
+import { countRefusal, type Traffic } from '../counters.js'
 import { type Account, type Measure, waitMsMax } from '../limits/account.js'
 import type { RelayContext } from './context.js'
 import { Inbox } from './inbox.js'
@@ -46,14 +46,6 @@ export interface LinkHandler {
   leaving(retryMs: number): void
   /** it is over, whoever ended it; called once, and nothing else comes after it */
   ended(): void
-}
-
-/** What went over a connection: the payload of WebSocket messages, both ways. */
-export interface Traffic {
-  readonly receivedBytes: number
-  readonly receivedMessages: number
-  readonly sentBytes: number
-  readonly sentMessages: number
 }
 
 /** How a connection ended: `closed` by its peer, `cut` below it, `silent` for too long, or what the relay closed it for. */

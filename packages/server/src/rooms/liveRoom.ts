@@ -18,7 +18,7 @@ import { tooManySessions } from '../limits/limiter.js'
 import { commitFirst } from '../loading/firstRecord.js'
 import type { CommitSource } from '../log/committer.js'
 import { asError } from '../logger.js'
-import type { RoomsContext } from './rooms.js'
+import type { RoomsContext } from './context.js'
 import { ending, type Session, SharedReply } from './session.js'
 import { Signals } from './signals.js'
 

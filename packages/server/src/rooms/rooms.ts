@@ -1,59 +1,15 @@
 import type { DocumentInfo, Log, RoomEffect, StoredDocument } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import { relayDocument } from '../auth/authorize.js'
-import type { Backlog } from '../backlog.js'
-import type { Clock } from '../clock.js'
 import { Compactor } from '../compaction/compactor.js'
 import { CompactionThread } from '../compaction/thread.js'
-import { type Counters, countRefusal, countRejection } from '../counters.js'
+import { countRefusal, countRejection } from '../counters.js'
 import type { Condition } from '../health.js'
-import type { RelayLimits } from '../limits/limits.js'
-import type { Loader } from '../loading/loader.js'
-import type { Logger } from '../logger.js'
-import type { QuietHours } from '../maintenance/quietHours.js'
-import type { CommitObserver } from '../metrics.js'
+import type { RoomsContext, RoomsOptions } from './context.js'
 import { FanOut } from './fanOut.js'
 import { LiveRoom } from './liveRoom.js'
 import type { Session } from './session.js'
 import { Storage } from './storage.js'
-
-/** What the rooms of a relay work with. */
-export interface RoomsOptions {
-  readonly limits: RelayLimits
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly counters: Counters
-  readonly backlog: Backlog
-  /** see `StorageOptions` */
-  readonly reopen: (() => Promise<Log>) | null
-  /** see `StorageOptions` */
-  readonly commitObserver: CommitObserver | null
-  /** what asks the application for documents that the log does not have; null: they begin empty */
-  readonly loader: Loader | null
-  /** told when the first client has opened a document, and when the last one has left */
-  readonly presence: (document: string, isOpen: boolean) => void
-  /** counts and logs an exception that was caught at the edge of a room */
-  readonly exception: (error: unknown) => void
-  /** how long a room stays when its last session has left: a page that is reloaded comes back to it */
-  readonly unloadMs: number
-  /** the epoch of a document that is new: 16 random hex digits */
-  readonly newEpoch: () => string
-  /** when compaction that can wait is done; null: at any time */
-  readonly quietHours?: QuietHours | null
-  /** whether compaction moves records of a document aside instead of deleting them */
-  readonly keepsHistory: (document: string) => boolean
-}
-
-/** What one room needs of its owner. */
-export interface RoomsContext extends Omit<RoomsOptions, 'reopen' | 'keepsHistory'> {
-  readonly storage: Storage
-  readonly compactor: Pick<Compactor, 'request'>
-  readonly fanOut: FanOut
-  /** whether there is no room for edits */
-  isReadOnly(): boolean
-  storageFailed(error: Error): void
-  note(document: string, note: Extract<RoomEffect, { type: 'note' }>): void
-}
 
 /** All documents that somebody has open: the one owner of their rooms. */
 export class Rooms {

@@ -3,10 +3,17 @@ import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import { type CommitSource, Committer } from '../log/committer.js'
 import type { Logger } from '../logger.js'
-import type { CommitObserver } from '../metrics.js'
 
 const retryMsMin = 250
 const retryMsMax = 10_000
+
+/** What is told of commits while they are measured. */
+export interface CommitObserver {
+  /** @param ms from asking the log to the answer of the disk; @param documents how many shared it */
+  committed(ms: number, documents: number): void
+  /** @param ms from an update's coming in to its acknowledgement, of the first one of each commit of a document */
+  acknowledged?(ms: number): void
+}
 
 /** What a storage works with. */
 export interface StorageOptions {

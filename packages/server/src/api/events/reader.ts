@@ -2,7 +2,7 @@ import type { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../../clock.js'
 import type { LiveDocument } from '../../documents/liveDocument.js'
 import type { DocumentPoint } from '../../documents/types.js'
-import type { Admission } from '../access.js'
+import type { Admission } from '../admission.js'
 
 const heartbeatMs = 15_000
 // a reader that took nothing for so long is gone, or as good as gone

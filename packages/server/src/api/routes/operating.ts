@@ -1,7 +1,8 @@
 import { SynclineError } from '@syncline/protocol'
 import type { Context } from 'hono'
 import type { Revocation } from '../../auth/authorize.js'
-import { type Admission, asOperator } from '../access.js'
+import { asOperator } from '../access.js'
+import type { Admission } from '../admission.js'
 import { assertContentType, bytesOf, documentNameOf, parseJson, queryOf } from '../request.js'
 import type { Route } from '../route.js'
 import {
