@@ -98,20 +98,3 @@ describe('syncline load', () => {
     expect([code, err]).toEqual([2, expect.stringContaining(said)])
   })
 })
-
-describe('syncline top', () => {
-  test('prints a frame, or JSON, from the data directory and from the URL', async () => {
-    const relay = await start()
-    const { code, out, err } = await syncline(['top', '--once', '--data', relay.dataDirectory])
-    expect([code, err]).toEqual([0, ''])
-    expect(out.toString()).toMatch(/^syncline \d\S+ {2}ready {2}up /)
-    expect(out.toString()).toMatch(/^updates 0\/s/m)
-    const json = await syncline(['top', '--once', '--json', '--url', relay.url])
-    expect(JSON.parse(json.out.toString())).toMatchObject({ ready: true, documents: [] })
-  })
-
-  test('says where there is no relay', async () => {
-    const { code, err } = await syncline(['top', '--once', '--url', 'http://127.0.0.1:1'])
-    expect([code, err]).toEqual([1, expect.stringContaining('gives no answer')])
-  })
-})
