@@ -86,18 +86,21 @@ describe('syncline serve', () => {
     await reader.leave()
   })
 
-  test('ends at once on a second signal', async () => {
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('ends at once on a second %s', async (signal, exitCode) => {
     const { child, said, code } = syncline(['serve', '--port', '0'])
     await until('the line', () => said.out.endsWith('\n'))
     const socket = new WebSocket(`${JSON.parse(said.out).url.replace('http', 'ws')}/y/notes`)
     onTestFinished(() => socket.terminate())
     await once(socket, 'open')
     socket.pause() // the relay would wait for it for some seconds
-    child.kill('SIGTERM')
+    child.kill(signal)
     await until('it to be stopping', () => said.err.includes('is stopping'))
     const start = performance.now()
-    child.kill('SIGTERM')
-    expect(await code).toBe(143)
+    child.kill(signal)
+    expect(await code).toBe(exitCode)
     expect(performance.now() - start).toBeLessThan(1_500)
   })
 
