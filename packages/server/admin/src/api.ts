@@ -1,3 +1,5 @@
+export type { OpenDocument, Overview } from '../../src/admin/overview.js'
+
 const tokenKey = 'syncline-operator-token'
 
 /** The relay said no, with a code. */
@@ -36,34 +38,6 @@ export interface Change {
   readonly time: number
   readonly bytes: number
   readonly authors: readonly string[]
-}
-
-/** A document in memory. */
-export interface OpenDocument {
-  readonly name: string
-  readonly sessions: number
-  readonly bytes: number
-  readonly updates: number
-  readonly readOnlyUntil: number | null
-}
-
-type Percentiles = { readonly p50: number; readonly p99: number } | null
-
-/** What the relay tells of itself. */
-export interface Overview {
-  readonly time: number
-  readonly version: string
-  readonly uptimeMs: number
-  readonly ready: boolean
-  readonly readOnly: boolean
-  readonly stats: Readonly<Record<string, number>> & { readonly refusedByCode: Readonly<Record<string, number>> }
-  readonly commitMs: Percentiles
-  readonly ackMs: Percentiles
-  readonly loopLagMs: number | null
-  readonly memoryBytes: number
-  readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
-  readonly settings: Readonly<Record<string, string>>
-  readonly documents: readonly OpenDocument[]
 }
 
 /** The token, for as long as this tab is open. */

@@ -29,15 +29,15 @@ export class Tables {
       refused.map(([code, count]) => [meanings[code] ? `${code}: ${meanings[code]}` : code, countText(count)]),
     )
     this.storage.show([
-      ['Commits', countText(stats.commits!)],
+      ['Commits', countText(stats.commits)],
       ['A commit takes, half of them', msText(commitMs?.p50)],
       ['A commit takes, 99%', msText(commitMs?.p99)],
-      ['Waits for the disk', bytesText(stats.backlogBytes!)],
-      ['Compactions', countText(stats.compactions!)],
-      ['Saved by compaction', bytesText(stats.compactionBytesSaved!)],
-      ['Compactions that failed', countText(stats.compactionFailures! + stats.compactionMismatches!)],
+      ['Waits for the disk', bytesText(stats.backlogBytes)],
+      ['Compactions', countText(stats.compactions)],
+      ['Saved by compaction', bytesText(stats.compactionBytesSaved)],
+      ['Compactions that failed', countText(stats.compactionFailures + stats.compactionMismatches)],
       ['Writes that failed', countText(stats.storageFaults ?? 0)],
-      ['Replicas that differed', countText(stats.digestMismatches!)],
+      ['Replicas that differed', countText(stats.digestMismatches)],
     ])
     this.settings.show(Object.entries(settings))
   }

@@ -15,7 +15,7 @@ export interface Rates {
 export function ratesOf(now: Overview, before: Overview | null): Rates | null {
   if (before === null || before.time >= now.time || now.uptimeMs < before.uptimeMs) return null
   const seconds = (now.time - before.time) / 1_000
-  const rate = (name: string) => ((now.stats[name] ?? 0) - (before.stats[name] ?? 0)) / seconds
+  const rate = (name: keyof Rates) => (now.stats[name] - before.stats[name]) / seconds
   return { updates: rate('updates'), receivedBytes: rate('receivedBytes'), sentBytes: rate('sentBytes') }
 }
 
@@ -31,16 +31,16 @@ const tiles: readonly [label: string, text: (overview: Overview, rates: Rates | 
   [
     'Connections',
     ({ stats, documents }) => ({
-      value: countText(stats.connections!),
+      value: countText(stats.connections),
       note: `${countText(sessionsOn(documents))} on documents`,
-      point: stats.connections!,
+      point: stats.connections,
     }),
   ],
   [
     'Updates a second',
     ({ stats }, rates) => ({
       value: rates ? rateText(rates.updates) : '–',
-      note: `${countText(stats.updates!)} in all`,
+      note: `${countText(stats.updates)} in all`,
       point: rates?.updates ?? 0,
     }),
   ],
@@ -63,8 +63,8 @@ const tiles: readonly [label: string, text: (overview: Overview, rates: Rates | 
   [
     'Documents in memory',
     ({ stats, documents }) => ({
-      value: countText(documents.length < 100 ? documents.length : stats.rooms!),
-      note: `${bytesText(stats.backlogBytes!)} wait for the disk`,
+      value: countText(documents.length < 100 ? documents.length : stats.rooms),
+      note: `${bytesText(stats.backlogBytes)} wait for the disk`,
     }),
   ],
   [
