@@ -40,6 +40,12 @@ const built = fileURLToPath(new URL('../../demo/dist', import.meta.url))
 /** Where reconnecting after an outage may take the longest backoff. */
 const reconnectMsMax = 20_000
 
+/** Waits until the application's files are kept, as they are some moments after the first visit. */
+export async function filesKept(page: Page): Promise<void> {
+  await page.evaluate(async () => void (await navigator.serviceWorker.ready))
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+}
+
 /** The demo as it was built last, served by a real relay that lives as long as the test. */
 export class Demo {
   readonly relay: RelayProcess

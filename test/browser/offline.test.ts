@@ -1,15 +1,9 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser, Visitor, withoutBrowser } from '../support/browser.js'
-import { expectHonesty, keepRecord, Person, startDemo } from './demo.js'
+import { expectHonesty, filesKept, keepRecord, Person, startDemo } from './demo.js'
 
 const timeout = 60_000
-
-/** Waits until the application's files are kept, as they are some moments after the first visit. */
-async function filesKept(page: Page): Promise<void> {
-  await page.evaluate(async () => void (await navigator.serviceWorker.ready))
-  await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
-}
 
 describe.skipIf(withoutBrowser)('the demo without a network', { timeout }, () => {
   let browser: Browser

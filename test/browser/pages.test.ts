@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser, withoutBrowser } from '../support/browser.js'
-import { expectHonesty, type Person, startDemo } from './demo.js'
+import { expectHonesty, filesKept, type Person, startDemo } from './demo.js'
 
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 
@@ -57,7 +57,7 @@ describe.skipIf(withoutBrowser)('the pages of the demo', { timeout }, () => {
     await ada.page.getByRole('link', { name: 'All documents' }).click()
     await (await fetched).finished()
     // and what it is made of is kept on this device a moment later
-    await ada.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+    await filesKept(ada.page)
     await ada.sees('saved')
     await demo.killRelay()
     await ada.page.getByTestId('new-code').click()
@@ -130,6 +130,7 @@ describe.skipIf(withoutBrowser)('the pages of the demo', { timeout }, () => {
     await ada.list.getByRole('link', { name: long }).waitFor()
     await expectToFit(ada)
     await ada.goTo('/text/long')
+    await filesKept(ada.page)
     await demo.killRelay()
     await ada.sees('offline')
     await ada.editor.tap()

@@ -91,7 +91,9 @@ describe.skipIf(withoutBrowser)('two people at a page of the gallery', { timeout
 
   async function meet(id: string): Promise<{ ada: Person; bo: Person; both: readonly Person[] }> {
     const demo = await startDemo(browser)
-    const both = await Promise.all(['Ada', 'Bo'].map((name) => demo.open(name, `/gallery/${id}`)))
+    // the files of the page are kept on a device by test/browser; here that would only take each of these many people time
+    const options = { serviceWorkers: 'block' } as const
+    const both = await Promise.all(['Ada', 'Bo'].map((name) => demo.open(name, `/gallery/${id}`, options)))
     await everyone(both, (person) => example(person).and(person.page.locator(':not([aria-busy])')).waitFor())
     const [ada, bo] = both as [Person, Person]
     await ada.seesPeople('Ada (you)', 'Bo')
