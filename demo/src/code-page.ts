@@ -2,8 +2,8 @@ import { Compartment, EditorState, StateEffect } from '@codemirror/state'
 import { EditorView } from '@codemirror/view'
 import type { DocumentHandle } from '@syncline/client'
 import { codeEditor } from './code-editor.js'
-import type { Mounted } from './document-page.js'
 import { element } from './dom.js'
+import type { Mounted } from './mounted.js'
 import { toolbar } from './toolbar.js'
 
 /** Shows code with its toolbar. */

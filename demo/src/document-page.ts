@@ -12,12 +12,6 @@ import { statusLine } from './status.js'
 import { titleField } from './title.js'
 import { toast } from './toast.js'
 
-/** An editor on the page. */
-export interface Mounted {
-  focus(): void
-  setEditable(editable: boolean): void
-}
-
 const editors = { text: () => import('./text-page.js'), code: () => import('./code-page.js') }
 
 const syncMsMax = 800 // how long the editor waits for the document, before it appears empty and fills later

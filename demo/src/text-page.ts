@@ -1,7 +1,7 @@
 import type { DocumentHandle } from '@syncline/client'
 import type { Editor } from '@tiptap/core'
-import type { Mounted } from './document-page.js'
 import { element } from './dom.js'
+import type { Mounted } from './mounted.js'
 import { textEditor } from './text-editor.js'
 import { type Tool, toolbar } from './toolbar.js'
 

@@ -1,3 +1,4 @@
+import { dirname, join, normalize } from 'node:path/posix'
 import { describe, expect, test } from 'vitest'
 import { filesMatching, packageNames, readJson, readText } from '../support/tree.js'
 
@@ -17,10 +18,36 @@ function linesMatching(paths: readonly string[], pattern: RegExp): string[] {
   )
 }
 
+function specifiersIn(path: string): string[] {
+  const found = readText(path).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)
+  return [...found].map(([, specifier]) => specifier!)
+}
+
 /** The modules that a file imports, without the relative ones. */
 function importsOf(path: string): string[] {
-  const specifiers = readText(path).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)
-  return [...specifiers].map(([, specifier]) => specifier!).filter((specifier) => !specifier.startsWith('.'))
+  return specifiersIn(path).filter((specifier) => !specifier.startsWith('.'))
+}
+
+/** The files of the source that a file imports, types included. */
+function filesImportedBy(path: string): string[] {
+  return specifiersIn(path)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => normalize(join(dirname(path), specifier)).replace(/\.js$/, '.ts'))
+    .filter((imported) => sources.includes(imported))
+}
+
+/** Files that import each other in a circle, as the way around it. */
+function circles(): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) found.push([...way.slice(way.indexOf(path)), path].join(' → '))
+    if (done.has(path)) return
+    done.add(path)
+    for (const imported of filesImportedBy(path)) visit(imported, [...way, path])
+  }
+  for (const path of sources) visit(path, [])
+  return found
 }
 
 describe('the source', () => {
@@ -65,6 +92,10 @@ describe('the source', () => {
   test('of the protocol asks for no time and no chance', () => {
     const pure = sources.filter((path) => path.startsWith('packages/protocol/src/') && !path.endsWith('.test.ts'))
     expect(linesMatching(pure, /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bsetTimeout\b/)).toEqual([])
+  })
+
+  test('has no files that import each other, not even types', () => {
+    expect(circles()).toEqual([])
   })
 
   test('of client and server know the protocol, not each other', () => {

@@ -1,4 +1,4 @@
-import type { ConnectionState, DocumentStatus, TransportKind } from '../types.js'
+import type { ConnectionState, DocumentStatus, TransportKind } from '../states.js'
 
 /** A message between this client and the relay, as far as it is about one document. */
 export interface InspectedMessage {

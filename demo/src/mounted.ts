@@ -1,0 +1,5 @@
+/** An editor on the page. */
+export interface Mounted {
+  focus(): void
+  setEditable(editable: boolean): void
+}
