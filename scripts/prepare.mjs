@@ -48,7 +48,8 @@ export const runNode = (...args) => run(process.execPath, args)
 export async function install() {
   if (isInstalled()) return
   console.log('Installing packages (once)…')
-  if ((await run('npm', ['ci', '--no-audit', '--no-fund'])) !== 0) {
+  // with NODE_ENV=production npm would leave out what builds the demo
+  if ((await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'])) !== 0) {
     giveUp('Installing the packages failed; npm says above why. Is the npm registry reachable?')
   }
 }
