@@ -16,6 +16,7 @@ import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
 import type { Logger } from '../logger.js'
 import { Metrics } from '../metrics.js'
+import { rehearse } from '../rehearsal.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
 import { tracedLog } from '../tracing.js'
@@ -79,6 +80,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const backUp = (directory: string, time: number) => log.backUp(directory, time)
     const app = createControl({ relay, backUp, clock: systemClock, logger })
     const control = await listenForControl(options.data, app)
+    rehearse()
     const url = await listen(server, options).catch(async (error: unknown) => {
       await control.close()
       throw error
