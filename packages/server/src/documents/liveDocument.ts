@@ -12,6 +12,8 @@ import { Writer, withResolvers } from './writer.js'
 const emptyStateVector = Uint8Array.of(0)
 // edits that are made in one go share a commit; whoever reads waits for that
 const batchEditsMax = 256
+// whoever waits for this process waits for a batch
+const batchMsMax = 10
 // edits that wait for their turn: a caller that is faster than the disk has to slow down
 const waitingEditsMax = 10_000
 
@@ -276,7 +278,9 @@ export class LiveDocument implements Session {
   async #writeBatch(): Promise<void> {
     const sent: Promise<unknown>[] = []
     const unchanged: WaitingEdit[] = []
+    const end = performance.now() + batchMsMax
     for (let count = 0; count < batchEditsMax && this.#waiting.length > 0; count++) {
+      if (count > 0 && performance.now() >= end) break
       const edit = this.#waiting.shift() as WaitingEdit
       let isIntact = true
       try {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
 import { applyMergePatch, applyPatch, type PatchOperation } from './patch.js'
 import { plainOf } from './plain.js'
@@ -121,6 +121,35 @@ describe('a merge patch', () => {
     const doc = documentOf(content)
     applyMergePatch(doc, { title: null, meta: { tags: null } })
     expect(plainOf(doc)).toEqual({ tasks: content.tasks, meta: { ...content.meta, tags: undefined } })
+  })
+})
+
+describe('what costs more than its size pays for', () => {
+  afterEach(() => void vi.restoreAllMocks())
+
+  test('copies of copies are refused before they fill the memory', () => {
+    vi.spyOn(performance, 'now').mockReturnValue(0) // however slow this machine is
+    const copies = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/m', path: `/m/${i}` }) as const)
+    expect(() => patched({ m: { text: 'x'.repeat(100) } }, ...copies)).toThrow(
+      /^Operation 1\d, copy .*copies more than/,
+    )
+  })
+
+  test('so is a long value that is replaced as a whole for each of its members', () => {
+    vi.spyOn(performance, 'now').mockReturnValue(0)
+    const doc = new Y.Doc()
+    doc.getMap('m').set('plain', new Array(100_000).fill(0))
+    const edits = Array.from({ length: 100 }, (_, i) => ({ op: 'replace', path: `/m/plain/${i}`, value: 1 }) as const)
+    expect(() => applyPatch(doc, edits)).toThrow(expect.objectContaining({ code: 'patch_failed' }))
+  })
+
+  test('nobody waits for more than a quarter of a second', () => {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 1))
+    const edits = Array.from({ length: 1_000 }, (_, i) => ({ op: 'add', path: `/m/${i}`, value: i }) as const)
+    expect(() => patched({ m: { first: 0 } }, ...edits)).toThrow(/takes more than 250 ms/)
+    const merge = { m: Object.fromEntries(edits.map(({ value }) => [value, value])) }
+    expect(() => applyMergePatch(documentOf({ m: { first: 0 } }), merge)).toThrow(/takes more than 250 ms/)
   })
 })
 

@@ -1,8 +1,20 @@
 import { SynclineError } from '@syncline/protocol'
 import * as Y from 'yjs'
+import { hasEntries } from '../import/json/roots.js'
+import { Effort } from './effort.js'
 import { plainOf, plainValue } from './plain.js'
-import { formatPointer, indexOf, parsePointer, plainPlace, resolvePointer, rootOf } from './pointer.js'
-import { reconcile, reconcileEntry, reconcileItem } from './reconcile.js'
+import {
+  formatPointer,
+  indexOf,
+  type Looking,
+  type Place,
+  parsePointer,
+  plainPlace,
+  type Root,
+  resolvePointer,
+  rootOf,
+} from './pointer.js'
+import { type Making, reconcile, reconcileEntry, reconcileItem } from './reconcile.js'
 import { isEqual, isObject, isPlainContainer, type Json, type JsonObject, type Storing, storedOf } from './values.js'
 
 /** One operation of a JSON Patch (RFC 6902). */
@@ -19,9 +31,11 @@ export type PatchOperation =
  * @throws SynclineError `patch_failed`, which tells the operation; part of the patch may have been applied then
  */
 export function applyPatch(doc: Y.Doc, operations: readonly PatchOperation[], storing: Storing = 'shared'): void {
+  const patching = patchingOf(doc, storing)
   for (const [index, operation] of operations.entries()) {
     try {
-      applyOperation(doc, operation, storing)
+      patching.effort.check()
+      applyOperation(patching, operation)
     } catch (error) {
       if (!(error instanceof SynclineError)) throw error
       const { op, path } = operation
@@ -37,28 +51,30 @@ export function applyPatch(doc: Y.Doc, operations: readonly PatchOperation[], st
 /**
  * Applies a merge patch (RFC 7396) to a document as the plain values that it comes to.
  *
- * @throws SynclineError `wrong_type`; part of the patch may have been applied then
+ * @throws SynclineError `wrong_type`, `patch_failed`; part of the patch may have been applied then
  */
 export function applyMergePatch(doc: Y.Doc, patch: JsonObject, storing: Storing = 'shared'): void {
+  const making = { storing, effort: new Effort() }
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) {
       if (rootOf(doc, name)) clearRoot(doc, name)
     } else {
       const found = rootOf(doc, name)
-      if (found?.kind === 'map' && isObject(value)) mergeInto(doc.getMap(name), value, storing)
-      else setRoot(doc, name, isObject(value) ? withoutNulls(value) : value, storing)
+      if (found?.kind === 'map' && isObject(value)) mergeInto(doc.getMap(name), value, making)
+      else setRoot(doc, name, isObject(value) ? withoutNulls(value) : value, making)
     }
   }
 }
 
-function mergeInto(map: Y.Map<unknown>, patch: JsonObject, storing: Storing): void {
+function mergeInto(map: Y.Map<unknown>, patch: JsonObject, making: Making): void {
   for (const [key, value] of Object.entries(patch)) {
     const present = map.get(key)
     if (value === null) {
       if (map.has(key)) map.delete(key)
-    } else if (isObject(value) && present instanceof Y.Map) mergeInto(present, value, storing)
-    else if (isObject(value) && isPlainObject(present)) reconcileEntry(map, key, merged(present, value), 'plain')
-    else reconcileEntry(map, key, isObject(value) ? withoutNulls(value) : value, storing)
+    } else if (isObject(value) && present instanceof Y.Map) mergeInto(present, value, making)
+    else if (isObject(value) && isPlainObject(present))
+      reconcileEntry(map, key, merged(present, value), { ...making, storing: 'plain' })
+    else reconcileEntry(map, key, isObject(value) ? withoutNulls(value) : value, making)
   }
 }
 
@@ -78,44 +94,77 @@ function withoutNulls(patch: JsonObject): JsonObject {
   return merged({}, patch)
 }
 
-function applyOperation(doc: Y.Doc, operation: PatchOperation, storing: Storing): void {
+/** A patch that is being applied. */
+interface Patching extends Making {
+  readonly doc: Y.Doc
+  readonly looking: Looking
+}
+
+function patchingOf(doc: Y.Doc, storing: Storing): Patching {
+  const effort = new Effort()
+  const known = new Map<string, Root>()
+  // what a root is all that is in it tells: it is gone through once, since a patch puts in nothing that changes that
+  const find = (_: Y.Doc, name: string) => {
+    const before = known.get(name)
+    if (before !== undefined && hasContent(before)) return before
+    const found = rootOf(doc, name)
+    if (found?.kind === 'array' || found?.kind === 'map') {
+      known.set(name, { root: typedRoot(doc, name, found.kind), kind: found.kind })
+    }
+    return found
+  }
+  return { doc, storing, effort, looking: { rootOf: find, walked: (items) => effort.take(items) } }
+}
+
+function hasContent({ root }: Root): boolean {
+  return root instanceof Y.Array ? root.length > 0 : hasEntries(root)
+}
+
+function applyOperation(patching: Patching, operation: PatchOperation): void {
   const path = parsePointer(operation.path)
   switch (operation.op) {
     case 'add':
-      return put(doc, path, operation.value, 'add', storing)
+      return put(patching, path, operation.value, 'add')
     case 'replace':
-      resolvePointer(doc, path)
-      return put(doc, path, operation.value, 'replace', storing)
+      placeAt(patching, path)
+      return put(patching, path, operation.value, 'replace')
     case 'remove':
-      return remove(doc, path)
+      return remove(patching, path)
     case 'test':
-      if (isEqual(plainPlace(resolvePointer(doc, path)), operation.value)) return
+      if (isEqual(plainPlace(placeAt(patching, path)), operation.value)) return
       throw failed('The value there is another one')
     case 'move':
     case 'copy': {
       const from = parsePointer(operation.from)
-      const value = plainPlace(resolvePointer(doc, from)) as Json
+      const value = plainPlace(placeAt(patching, from)) as Json
+      patching.effort.copy(value)
       if (operation.op === 'move') {
         if (isEqual(from, path)) return
         if (isEqual(from, path.slice(0, from.length))) throw failed('A value cannot be moved into itself')
-        remove(doc, from)
+        remove(patching, from)
       }
-      return put(doc, path, value, 'add', storing)
+      return put(patching, path, value, 'add')
     }
   }
 }
 
-function put(doc: Y.Doc, path: readonly string[], value: Json, how: 'add' | 'replace', storing: Storing): void {
+/** @throws SynclineError `no_value`, `patch_failed` */
+function placeAt({ doc, looking }: Patching, path: readonly string[]): Place {
+  return resolvePointer(doc, path, looking)
+}
+
+function put(patching: Patching, path: readonly string[], value: Json, how: 'add' | 'replace'): void {
+  const { doc } = patching
   const key = path.at(-1)
-  if (key === undefined) return putDocument(doc, value, storing)
-  if (path.length === 1) return setRoot(doc, key, value, storing)
-  edit(doc, path.slice(0, -1), {
-    map: (map) => reconcileEntry(map, key, value, storing),
+  if (key === undefined) return putDocument(doc, value, patching)
+  if (path.length === 1) return setRoot(doc, key, value, patching)
+  edit(patching, path.slice(0, -1), {
+    map: (map) => reconcileEntry(map, key, value, patching),
     array(array) {
       const index = key === '-' && how === 'add' ? array.length : indexOf(key)
       if (index === null || index > array.length - (how === 'add' ? 0 : 1)) throw failed('There is no such position')
-      if (how === 'replace') reconcileItem(array, index, value, storing)
-      else array.insert(index, [storedOf(value, storing)])
+      if (how === 'replace') reconcileItem(array, index, value, patching)
+      else array.insert(index, [storedOf(value, patching.storing)])
     },
     plain(parent) {
       if (!Array.isArray(parent)) return { ...(parent as JsonObject), [key]: value }
@@ -126,18 +175,19 @@ function put(doc: Y.Doc, path: readonly string[], value: Json, how: 'add' | 'rep
   })
 }
 
-function putDocument(doc: Y.Doc, value: Json, storing: Storing): void {
+function putDocument(doc: Y.Doc, value: Json, making: Making): void {
   if (!isObject(value)) throw new SynclineError('wrong_type', 'A document is an object: its members are the roots')
   for (const name of Object.keys(plainOf(doc))) if (!Object.hasOwn(value, name)) clearRoot(doc, name)
-  for (const [name, root] of Object.entries(value)) setRoot(doc, name, root, storing)
+  for (const [name, root] of Object.entries(value)) setRoot(doc, name, root, making)
 }
 
-function remove(doc: Y.Doc, path: readonly string[]): void {
-  resolvePointer(doc, path)
+function remove(patching: Patching, path: readonly string[]): void {
+  const { doc } = patching
+  placeAt(patching, path)
   const key = path.at(-1)
-  if (key === undefined) return putDocument(doc, {}, 'shared')
+  if (key === undefined) return putDocument(doc, {}, patching)
   if (path.length === 1) return clearRoot(doc, key)
-  edit(doc, path.slice(0, -1), {
+  edit(patching, path.slice(0, -1), {
     map: (map) => map.delete(key),
     array: (array) => array.delete(indexOf(key)!),
     plain(parent) {
@@ -156,8 +206,9 @@ interface Editing {
 }
 
 /** Edits what contains the target of an operation, which may be a shared type, or be within a plain value. */
-function edit(doc: Y.Doc, path: readonly string[], editing: Editing): void {
-  const place = resolvePointer(doc, path)
+function edit(patching: Patching, path: readonly string[], editing: Editing): void {
+  const { doc, effort } = patching
+  const place = placeAt(patching, path)
   if (place.at === 'type') {
     const type = path.length === 1 ? typedRoot(doc, path[0]!, place.kind) : place.type
     if (type instanceof Y.Map) return editing.map(type)
@@ -167,15 +218,17 @@ function edit(doc: Y.Doc, path: readonly string[], editing: Editing): void {
   if (place.at !== 'value' || !isPlainContainer(place.value)) {
     throw new SynclineError('wrong_type', `At ${formatPointer(path)} there is nothing that has members`)
   }
+  effort.take(sizeOf(place.value))
   const parent = editing.plain(plainValue(place.value) as Json)
-  replacePlain(doc, path, parent)
+  replacePlain(patching, path, parent)
 }
 
 /** Puts a plain value in place of the one at a path, within whichever shared type that is. */
-function replacePlain(doc: Y.Doc, path: readonly string[], value: Json): void {
+function replacePlain(patching: Patching, path: readonly string[], value: Json): void {
+  const { doc, effort } = patching
   const key = path.at(-1)!
   const container = path.slice(0, -1)
-  const place = resolvePointer(doc, container)
+  const place = placeAt(patching, container)
   if (place.at === 'type') {
     const type = container.length === 1 ? typedRoot(doc, container[0]!, place.kind) : place.type
     if (type instanceof Y.Map) type.set(key, value)
@@ -187,8 +240,9 @@ function replacePlain(doc: Y.Doc, path: readonly string[], value: Json): void {
   }
   if (place.at !== 'value') throw new SynclineError('wrong_type', 'Rich text is edited as an update')
   const parent = place.value
-  if (Array.isArray(parent)) return replacePlain(doc, container, parent.toSpliced(indexOf(key)!, 1, value))
-  replacePlain(doc, container, { ...(parent as JsonObject), [key]: value })
+  effort.take(sizeOf(parent))
+  if (Array.isArray(parent)) return replacePlain(patching, container, parent.toSpliced(indexOf(key)!, 1, value))
+  replacePlain(patching, container, { ...(parent as JsonObject), [key]: value })
 }
 
 /** A root as the class that its content tells: Yjs has it as none until somebody asks. */
@@ -215,15 +269,15 @@ function openRoot(doc: Y.Doc, name: string, kind: string): Y.AbstractType<unknow
 }
 
 /** A root has the type that it has: a text, a map or an array becomes no other one while there is something in it. */
-function setRoot(doc: Y.Doc, name: string, value: Json, storing: Storing): void {
+function setRoot(doc: Y.Doc, name: string, value: Json, making: Making): void {
   const kind = typeof value === 'string' ? 'text' : Array.isArray(value) ? 'array' : isObject(value) ? 'map' : null
   if (kind === null) {
     const fact = `${JSON.stringify(name)} is a root of the document: a text, an array or a map`
     throw new SynclineError('wrong_type', fact)
   }
   const found = rootOf(doc, name)
-  if (found === null) return void reconcile(typedRoot(doc, name, kind), value, storing)
-  if (!reconcile(typedRoot(doc, name, found.kind), value, storing)) {
+  if (found === null) return void reconcile(typedRoot(doc, name, kind), value, making)
+  if (!reconcile(typedRoot(doc, name, found.kind), value, making)) {
     throw new SynclineError('wrong_type', `${JSON.stringify(name)} is a root that is no ${kind}`)
   }
 }
@@ -236,6 +290,11 @@ function clearRoot(doc: Y.Doc, name: string): void {
   else if (root instanceof Y.Text || root instanceof Y.Array || root instanceof Y.XmlFragment) {
     root.delete(0, root.length)
   }
+}
+
+/** What it takes to copy it, and not what is in its members. */
+function sizeOf(value: unknown): number {
+  return Array.isArray(value) ? value.length : Object.keys(value as object).length
 }
 
 function isPlainObject(value: unknown): value is JsonObject {

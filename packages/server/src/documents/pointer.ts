@@ -25,6 +25,19 @@ export function formatPointer(tokens: readonly (string | number)[]): string {
   return tokens.map((token) => `/${String(token).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }
 
+/** How places are looked for. */
+export interface Looking {
+  readonly rootOf: (doc: Y.Doc, name: string) => Root | null
+  /** is told how many items of a list were gone through */
+  readonly walked: (items: number) => void
+}
+
+/** A root that has something in it. */
+export interface Root {
+  readonly root: SharedType
+  readonly kind: Exclude<RootKind, 'empty'>
+}
+
 /** What a pointer leads to. */
 export type Place =
   | { readonly at: 'document'; readonly doc: Y.Doc }
@@ -40,10 +53,10 @@ export type Place =
  *
  * @throws SynclineError `no_value` where there is nothing
  */
-export function resolvePointer(doc: Y.Doc, tokens: readonly string[]): Place {
+export function resolvePointer(doc: Y.Doc, tokens: readonly string[], looking: Looking = simply): Place {
   let place: Place = { at: 'document', doc }
   for (const token of tokens) {
-    const next: Place | null = stepFrom(place, token)
+    const next: Place | null = stepFrom(place, token, looking)
     if (next === null) throw new SynclineError('no_value', `There is nothing at ${formatPointer(tokens)}`)
     place = next
   }
@@ -58,12 +71,14 @@ export function plainPlace(place: Place): unknown {
 }
 
 /** The root of a name, and what it is; null where there is none, or nothing in it. */
-export function rootOf(doc: Y.Doc, name: string): { root: SharedType; kind: Exclude<RootKind, 'empty'> } | null {
+export function rootOf(doc: Y.Doc, name: string): Root | null {
   const root = doc.share.get(name)
   if (root === undefined) return null
   const kind = rootKind(root)
   return kind === 'empty' ? null : { root, kind }
 }
+
+const simply: Looking = { rootOf, walked: () => {} }
 
 /** The only root of a kind, for requests that name none. */
 export function onlyRoot(doc: Y.Doc, wanted: readonly PlainKind[]): Place | null {
@@ -80,14 +95,22 @@ export function indexOf(token: string): number | null {
 }
 
 /** What is listed at a position in a type; undefined where there is nothing. */
-export function itemAt(type: SharedType, index: number): unknown {
+function itemAt(type: SharedType, index: number, walked: Looking['walked']): unknown {
+  if (type instanceof Y.Array) return type.get(index) // it remembers where it was last
   let left = index
+  let items = 0
+  let found: unknown
   for (let item = type._start; item !== null; item = item.right) {
+    items++
     if (item.deleted || !item.countable) continue
-    if (left < item.length) return item.content.getContent()[left]
+    if (left < item.length) {
+      found = item.content.getContent()[left]
+      break
+    }
     left -= item.length
   }
-  return undefined
+  walked(items)
+  return found
 }
 
 /** What stands under a key of a type; undefined where there is nothing. */
@@ -96,14 +119,14 @@ export function valueAt(type: SharedType, key: string): unknown {
   return item === undefined || item.deleted ? undefined : item.content.getContent()[item.length - 1]
 }
 
-function stepFrom(place: Place, token: string): Place | null {
+function stepFrom(place: Place, token: string, { rootOf, walked }: Looking): Place | null {
   switch (place.at) {
     case 'document': {
       const found = rootOf(place.doc, token)
       return found && { at: 'type', type: found.root, kind: found.kind }
     }
     case 'type':
-      return stepIntoType(place.type, place.kind, token)
+      return stepIntoType(place.type, place.kind, token, walked)
     case 'attributes':
       return placeOf(valueAt(place.type, token))
     case 'value':
@@ -111,7 +134,7 @@ function stepFrom(place: Place, token: string): Place | null {
   }
 }
 
-function stepIntoType(type: SharedType, kind: PlainKind, token: string): Place | null {
+function stepIntoType(type: SharedType, kind: PlainKind, token: string, walked: Looking['walked']): Place | null {
   switch (kind) {
     case 'map':
     case 'xmlHook':
@@ -119,7 +142,7 @@ function stepIntoType(type: SharedType, kind: PlainKind, token: string): Place |
     case 'array':
     case 'xmlFragment': {
       const at = indexOf(token)
-      return at === null ? null : placeOf(itemAt(type, at))
+      return at === null ? null : placeOf(itemAt(type, at, walked))
     }
     case 'xmlElement':
       if (token === 'children') return { at: 'type', type, kind: 'xmlFragment' }

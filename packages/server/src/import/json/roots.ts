@@ -19,7 +19,13 @@ export function rootKind(root: SharedType): RootKind {
     isList = true
   }
   if (isList) return isXml ? 'xmlFragment' : 'array'
-  return mapEntries(root).next().done ? 'empty' : 'map'
+  return hasEntries(root) ? 'map' : 'empty'
+}
+
+/** True where a key has a value. */
+export function hasEntries(type: SharedType): boolean {
+  for (const item of type._map.values()) if (!item.deleted) return true
+  return false
 }
 
 /** What is listed in a type and not deleted, in order. */
