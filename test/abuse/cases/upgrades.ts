@@ -172,6 +172,16 @@ export const upgrades: readonly Upgrade[] = [
     await line.isClosedWith(path.startsWith('/y/') ? 4413 : 1009)
   }),
   {
+    threat: 'connection and churn floods',
+    name: '5,000 requests that wait for no answer: the connection is closed, and few are answered',
+    attack: async (relay) => {
+      const line = new Line(relay)
+      line.socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5_000))
+      await until('it to be closed', () => line.isClosed)
+      expect(line.heard.split('HTTP/1.1 200').length - 1).toBeLessThanOrEqual(16)
+    },
+  },
+  {
     threat: silent,
     name: 'a head that comes byte by byte, one that never comes, and no hello: each is closed within 8 s',
     attack: async (relay) => {

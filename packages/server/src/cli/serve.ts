@@ -16,6 +16,7 @@ import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
 import type { Logger } from '../logger.js'
 import { Metrics } from '../metrics.js'
+import { boundPipelining } from '../pipelining.js'
 import { rehearse } from '../rehearsal.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
@@ -77,6 +78,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     }
     const server = createServer(relay, health, options, tls)
     relay.attach(server)
+    boundPipelining(server)
     const backUp = (directory: string, time: number) => log.backUp(directory, time)
     const app = createControl({ relay, backUp, clock: systemClock, logger })
     const control = await listenForControl(options.data, app)
