@@ -89,6 +89,20 @@ describe('an inbox', () => {
     for (const { taken } of all) expect(taken.length).toBe(40)
   })
 
+  test('counts what it takes to find frames, and those that are taken meanwhile once', async () => {
+    const { inbox, taken, busy } = inboxOf(slicesOf(), { ms: 0.5 })
+    const find = () => {
+      now += 0.5
+      inbox.push(Uint8Array.of(1, taken.length))
+    }
+    inbox.find(find)
+    expect([taken.length, busy]).toEqual([1, []])
+    inbox.find(find)
+    expect([taken.length, busy]).toEqual([2, [true]])
+    expect(await turnsUntilDone(inbox)).toBeGreaterThan(0)
+    expect(busy).toEqual([true, false])
+  })
+
   test('goes on behind a message that fails', () => {
     const { inbox, taken, failures } = inboxOf(slicesOf())
     inbox.push(Uint8Array.of(3, 255))

@@ -37,10 +37,17 @@ export class Inbox implements Sliced {
 
   push(frame: Uint8Array): void {
     this.#frames.push(frame)
-    if (this.#isBusy || !this.#run()) return
-    this.#isBusy = true
-    this.#options.onBusy(true)
-    this.#slices.add(this)
+    if (!this.#isBusy && this.#run()) this.#wait()
+  }
+
+  /** Runs what finds frames and pushes them, where that may cost more than to take them. */
+  find(run: () => void): void {
+    const begin = this.#slices.now()
+    const used = this.#usedAt(begin)
+    run()
+    if (this.#isBusy) return
+    const isOver = this.#use(used, begin, this.#slices.now()) >= sliceMs
+    if (isOver) this.#wait()
   }
 
   /** Calls back once, when all that has come is taken. */
@@ -71,16 +78,31 @@ export class Inbox implements Sliced {
   /** True where there is more to do. */
   #run(): boolean {
     const begin = this.#slices.now()
-    const used = Math.max(0, this.#usedMs - (begin - this.#lastAt))
+    const used = this.#usedAt(begin)
     let now = begin
     while (this.#hasMore) {
       if (used + now - begin >= sliceMs) break
       this.#options.guarded(this.#step)
       now = this.#slices.now()
     }
-    this.#usedMs = used + now - begin
-    this.#lastAt = now
+    this.#use(used, begin, now)
     return this.#hasMore
+  }
+
+  #usedAt(now: number): number {
+    return Math.max(0, this.#usedMs - (now - this.#lastAt))
+  }
+
+  #use(used: number, begin: number, end: number): number {
+    this.#lastAt = end
+    this.#usedMs = used + end - begin
+    return this.#usedMs
+  }
+
+  #wait(): void {
+    this.#isBusy = true
+    this.#options.onBusy(true)
+    this.#slices.add(this)
   }
 
   get #hasMore(): boolean {

@@ -7,6 +7,7 @@ import { type Account, type Measure, waitMsMax } from '../limits/account.js'
 import type { RelayContext } from './context.js'
 import { Inbox } from './inbox.js'
 import { Outbox } from './outbox.js'
+import { readInPieces } from './pieces.js'
 import type { ByteSource, LinkSocket } from './socket.js'
 
 /** A link's sense of time: all links of a relay share one timer. */
@@ -80,6 +81,8 @@ export class Link implements Held {
   #handler: LinkHandler | null = null
   #isOpen = true
   #isReceiving = true
+  /** it was told that it is over */
+  #isShut = false
   #isPaused = false
   #isHeld = false
   /** it has brought more than fits its slice of the process' time */
@@ -133,6 +136,7 @@ export class Link implements Held {
       },
       guarded: (run) => this.guarded(run),
     })
+    if (this.#stream !== null) readInPieces(this.#stream, (handOn) => this.#inbox.find(handOn))
     socket.on('message', (data, isBinary) => this.guarded(() => this.#receive(data, isBinary)))
     socket.on('error', (error) => {
       // too large, or no WebSocket frame: ws closes it with a status that says so
@@ -340,10 +344,16 @@ export class Link implements Held {
   }
 
   #readOrWait(): void {
-    if (!this.#isOpen) return // its end is read
+    if (!this.#isOpen) return this.#readEnd()
     if (this.#isHeld || this.#throttledUntil !== null) this.#context.reassurance.add(this)
     else this.#context.reassurance.remove(this)
     if (this.#isUnread) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  /** Its end is read, whatever it was held for, and what comes before that in slices. */
+  #readEnd(): void {
+    if (this.#isBusy || !this.#isShut) this.#socket.pause()
     else this.#socket.resume()
   }
 
@@ -391,6 +401,7 @@ export class Link implements Held {
   }
 
   #shut(status: number, reason: string): void {
+    this.#isShut = true
     this.#socket.resume() // or the peer's own closing frame is never read
     this.#socket.close(status, closeReason(reason))
   }

@@ -170,10 +170,10 @@ export class Outbox implements TurnEnd {
   #giveSwiftly(stream: Stream): void {
     const frames = this.#lone === null ? this.#takeFrames() : [this.#lone]
     this.#lone = null
-    for (const frame of frames) {
-      stream.write(framed(frame))
-      this.#sentBytes += frame.length
-    }
+    // a write for each would cost ten times as much
+    if (frames.length === 1) stream.write(framed(frames[0]!))
+    else if (frames.length > 1) stream.write(Buffer.concat(frames.map(framed)))
+    for (const { length } of frames) this.#sentBytes += length
     this.#sentMessages += frames.length
   }
 
