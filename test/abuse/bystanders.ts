@@ -26,6 +26,7 @@ export class Bystanders {
   readonly #sockets: WebSocket[]
   readonly #leave: () => Promise<void>
   #marks = 0
+  #trips = 0
 
   private constructor(
     document: string,
@@ -95,11 +96,12 @@ export class Bystanders {
     }
   }
 
-  /** How long it takes from one's edit until another sees it on the relay's word, in ms. */
+  /** How long it takes from one's edit until another sees it on the relay's word, in ms: each tells the next in turn. */
   async roundTrip(): Promise<number> {
-    const [from, to] = this.docs as [Y.Doc, Y.Doc]
+    const turn = this.#trips++
+    const [from, to] = [0, 1].map((place) => this.docs[(turn + place) % this.docs.length]!) as [Y.Doc, Y.Doc]
     const start = performance.now()
-    const mark = `${start}`
+    const mark = `${turn}`
     const seen = new Promise<number>((resolve) => {
       const map = to.getMap('trips')
       const look = () => {
