@@ -67,9 +67,11 @@ test('awareness spoof: what somebody says of themselves is what others see, and 
 })
 
 test('slow reader: one that takes nothing is sent no more than fits a socket, and does not stay', async () => {
+  // no earlier: whoever begins to read is not slow any more
+  await until('the relay to end it', () => world.log.includes('"code":"slow_reader"'), { timeoutMs: 45_000 })
   expect(slowReader.bytes).toBeLessThan(8 * 2 ** 20)
   slowReader.socket.resume()
-  await until('it to be closed', () => slowReader.closed !== null, { timeoutMs: 45_000 })
+  await until('it to be closed', () => slowReader.closed !== null)
   expect([1006, 4408]).toContain(slowReader.closed!.code)
   await world.isWell()
 }, 60_000)
