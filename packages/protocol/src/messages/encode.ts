@@ -116,8 +116,14 @@ function encodeRequest(request: SessionRequest): Uint8Array {
   return encoding.toUint8Array(encoder)
 }
 
+/** one for all replies: lib0's takes a buffer outside of V8's heap for each */
+let scratch: encoding.Encoder | null = null
+
 function encodeReply(reply: SessionReply): Uint8Array {
-  const encoder = encoding.createEncoder()
+  scratch ??= encoding.createEncoder()
+  const encoder = scratch
+  encoder.cpos = 0
+  encoder.bufs = []
   encoding.writeUint8(encoder, messageTypes[reply.type])
   switch (reply.type) {
     case 'opened':
@@ -168,7 +174,9 @@ function encodeReply(reply: SessionReply): Uint8Array {
     default:
       return unreachable(reply)
   }
-  return encoding.toUint8Array(encoder)
+  const body = encoding.toUint8Array(encoder)
+  if (encoder.bufs.length > 0) scratch = null // it has grown
+  return body
 }
 
 function connectionMessage(type: number, payload?: (encoder: encoding.Encoder) => void): Uint8Array[] {

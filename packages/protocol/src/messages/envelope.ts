@@ -1,6 +1,6 @@
 import * as decoding from 'lib0/decoding'
-import * as encoding from 'lib0/encoding'
 import { SynclineError } from '../errors.js'
+import { Writer } from '../updates/writer.js'
 import { readVarUint } from '../varUint.js'
 import type { Channel } from './types.js'
 import { messageTypes } from './wire.js'
@@ -45,11 +45,11 @@ export function readEnvelopes(frame: Uint8Array): Envelope[] {
 
 /** The message as it stands in a frame. */
 export function writeEnvelope({ channel, body }: Envelope): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, varUintBytes(channel) + body.length)
-  encoding.writeVarUint(encoder, channel)
-  encoding.writeUint8Array(encoder, body)
-  return encoding.toUint8Array(encoder)
+  const writer = new Writer(body.length + 16) // length and channel
+  writer.uint(varUintBytes(channel) + body.length)
+  writer.uint(channel)
+  writer.copy(body, 0, body.length)
+  return writer.finish()
 }
 
 function readLength(decoder: decoding.Decoder): number {
@@ -61,7 +61,5 @@ function readLength(decoder: decoding.Decoder): number {
 }
 
 function varUintBytes(value: number): number {
-  let bytes = 1
-  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) bytes++
-  return bytes
+  return value < 0x80 ? 1 : 1 + varUintBytes(value / 0x80)
 }
