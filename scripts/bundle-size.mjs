@@ -1,10 +1,7 @@
-// Prints what the client weighs in a page, and what React's hooks add to that: minified and gzipped, without yjs, which
-// every such page has anyway.
-// y-protocols and the parts of lib0 are counted, though lib0 comes with yjs too; what a page loads only where its network
-// lets no WebSocket through is not. Fails above the bounds.
-import { relative } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+// Prints what the client weighs in a page, and what React's hooks add to that: what a page loads only where its network
+// lets no WebSocket through is not in it. Fails above the bounds.
+import { root } from './prepare.mjs'
+import { weigh } from './weigh.mjs'
 
 const entries = [
   { what: 'connect', gzipBytesMax: 36 * 1024, imports: ["export { connect } from '@syncline/client'"] },
@@ -33,51 +30,17 @@ const parts = [
 const forNode = /node_modules\/(ws|level|classic-level)\/|websocket\/node|store\/level/
 
 for (const { what, gzipBytesMax, imports, external = [] } of entries) {
-  const { outputFiles, metafile } = await build({
-    stdin: { contents: imports.join('\n'), resolveDir: import.meta.dirname },
-    bundle: true,
-    splitting: true,
-    outdir: 'out',
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    platform: 'browser',
-    external: ['yjs', ...external],
-    write: false,
-    metafile: true,
-    logLevel: 'error',
-  })
-  const atOnce = loadedAtOnce(metafile.outputs)
-  const contents = Buffer.concat(
-    outputFiles.filter(({ path }) => atOnce.has(relative(process.cwd(), path))).map((file) => file.contents),
-  )
-  const inputs = [...atOnce].flatMap((path) => Object.entries(metafile.outputs[path]?.inputs ?? {}))
-  const gzipBytes = gzipSync(contents, { level: 9 }).length
+  const { bytes: allBytes, gzipBytes, inputs } = await weigh(root, imports, external)
 
   console.log(`${what}:`)
   for (const part of parts) {
     const bytes = inputs.reduce((sum, [path, { bytesInOutput }]) => sum + (path.includes(part) ? bytesInOutput : 0), 0)
     if (bytes > 0) console.log(`${String(bytes).padStart(7)} bytes minified  ${part}`)
   }
-  console.log(`${String(contents.length).padStart(7)} bytes minified  in all`)
+  console.log(`${String(allBytes).padStart(7)} bytes minified  in all`)
   console.log(`${String(gzipBytes).padStart(7)} bytes gzipped, without yjs (at most ${gzipBytesMax})`)
 
   const foreign = inputs.map(([path]) => path).filter((path) => forNode.test(path))
   if (foreign.length > 0) throw new Error(`The bundle has code for Node: ${foreign.join(', ')}`)
   if (gzipBytes > gzipBytesMax) throw new Error(`${what}: ${gzipBytes - gzipBytesMax} bytes more than allowed`)
-}
-
-/**
- * The entry, and what it imports other than when it needs it.
- *
- * @param {import('esbuild').Metafile['outputs']} outputs
- */
-function loadedAtOnce(outputs) {
-  const paths = new Set(Object.keys(outputs).filter((path) => outputs[path]?.entryPoint === '<stdin>'))
-  for (const path of paths) {
-    for (const { path: imported, kind } of outputs[path]?.imports ?? []) {
-      if (kind === 'import-statement' && outputs[imported]) paths.add(imported)
-    }
-  }
-  return paths
 }

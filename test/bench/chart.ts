@@ -1,7 +1,7 @@
+import type { Measure } from './measure.js'
 import { failureOf, figureOf, type Rounds } from './results.js'
 import type { Spread } from './statistics.js'
 import { rounded } from './table.js'
-import type { Workload } from './workloads/index.js'
 
 const width = 720
 const rowHeight = 30
@@ -30,7 +30,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
  *
  * @param isOurs what is drawn in colour
  */
-export function chartOf({ title, metrics }: Workload, rounds: Rounds, isOurs: (server: string) => boolean): string {
+export function chartOf({ title, metrics }: Measure, rounds: Rounds, isOurs: (server: string) => boolean): string {
   const { key, label, unit } = metrics[0]!
   const rows = Object.entries(rounds).map(([server, ofServer]) => {
     return { server, spread: failureOf(ofServer) === null ? figureOf(ofServer, key) : null }

@@ -21,6 +21,8 @@ export class Client implements Receiver {
   savedCount = 0
   onUpdate: (update: Uint8Array) => void = () => {}
   onAwareness: (update: Uint8Array) => void = () => {}
+  /** all that comes, before it is read */
+  onFrame: (frame: Buffer) => void = () => {}
   readonly #webSocket: WebSocket
   readonly #codec: Codec
   #settle: { resolve: () => void; reject: (error: Error) => void } | null = null
@@ -117,6 +119,7 @@ export class Client implements Receiver {
 
   #read(frame: Buffer): void {
     try {
+      this.onFrame(frame)
       this.#codec.read(frame, this)
     } catch (error) {
       this.failed((error as Error).message)

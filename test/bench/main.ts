@@ -1,37 +1,31 @@
 /** What `npm run bench` runs, after it has installed and built what it needs. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { chartOf } from './chart.js'
+import { browserPath, clientMeasures, sides } from './clients/index.js'
+import { type Contender, contendersFor, type Subject } from './contenders.js'
+import { goalsOf } from './goals.js'
 import { describeMachine, measureSyncMs, pinOwnProcess } from './machine.js'
-import { printProfiles } from './profile.js'
-import {
-  failureOf,
-  figureOf,
-  type Results,
-  type Round,
-  type Rounds,
-  ratioOf,
-  readResults,
-  writeResults,
-} from './results.js'
-import { benchDirectory, ours, oursForY, type ServerKind, serverKinds } from './servers/kinds.js'
-import { Server } from './servers/server.js'
+import type { Measure } from './measure.js'
+import { publish } from './publish.js'
+import { failureOf, figureOf, type Measured, type Results, type Round, type Rounds, ratioOf } from './results.js'
+import { dataDirectory, ours, serverKinds } from './servers/kinds.js'
 import { markdownOf, rounded, textOf } from './table.js'
-import { type Target, Trial } from './trial.js'
 import { wires } from './wires/index.js'
-import { type Workload, workloads } from './workloads/index.js'
+import { workloads } from './workloads/index.js'
+
+const measures: readonly Measure[] = [...workloads, ...clientMeasures]
 
 const usage = `npm run bench -- [options]
 
-  --quick               seconds instead of minutes: shows that every workload runs and loses nothing
-  --only <workloads>    some of: ${workloads.map(({ name }) => name).join(' ')}
-  --servers <names>     those whose names contain one of these, as in: syncline,hocuspocus
-  --rounds <number>     default what each workload says, 1 to 3
-  --url <ws://…>        a relay that runs already, instead of those that the bench starts
-  --wire <name>         what it speaks: ${[...wires.keys()].join(', ')}
-  --pid <number>        its process, where it runs on this machine: its CPU is measured too
-  --profile             says where the CPU of our relay goes
+  --quick             seconds instead of minutes: shows that everything runs and loses nothing
+  --only <names>      some of: ${measures.map(({ name }) => name).join(' ')};
+                      the beginning of a name stands for all that begin so, as in: presence,client
+  --servers <names>   those whose names contain one of these, as in: syncline,hocuspocus
+  --rounds <number>   default what each says, 1 to 5
+  --url <ws://…>      a relay that runs already, instead of those that the bench starts
+  --wire <name>       what it speaks: ${[...wires.keys()].join(', ')}
+  --pid <number>      its process, where it runs on this machine: its CPU is measured too
+  --profile           says where the CPU of our relay goes
 `
 
 const { values: options } = parseArgs({
@@ -54,19 +48,7 @@ const roundsMsMax = 25_000
 // what is quick or partial says nothing, and is printed only
 const isPartial = options.quick || options.profile || options.url !== undefined || options.servers !== undefined
 
-const dataDirectory = join(benchDirectory, 'data')
-const resultsDirectory = join(benchDirectory, 'results')
-const resultsPath = join(resultsDirectory, 'results.json')
-const pagePath = join(benchDirectory, 'README.md')
 const runId = Date.now().toString(36)
-
-/** Something to measure: one of our servers, or the one that somebody points at. */
-interface Subject {
-  readonly name: string
-  readonly isCommon: boolean
-  readonly keeps: boolean
-  readonly kind: ServerKind | null
-}
 
 if (options.help) console.log(usage)
 else await main()
@@ -74,100 +56,95 @@ else await main()
 async function main(): Promise<void> {
   pinOwnProcess()
   mkdirSync(dataDirectory, { recursive: true })
-  mkdirSync(resultsDirectory, { recursive: true })
+  const startMs = performance.now()
   const [machine, syncMs] = [describeMachine(), measureSyncMs(dataDirectory)]
   console.log(`${machine}; a small durable write takes ${rounded(syncMs)} ms`)
   if (options.quick) console.log('A quick look: everything is small, and the figures mean nothing.')
-  const subjects = chosenSubjects()
-  const measured: Record<string, Results['workloads'][string]> = {}
-  for (const workload of chosenWorkloads()) {
-    measured[workload.name] = {
-      date: new Date().toISOString().slice(0, 10),
-      rounds: await runRounds(workload, subjects),
-    }
-    printSummary(workload, measured[workload.name]!.rounds)
-    keep({ machine, syncMs, workloads: measured })
+  const measured: Record<string, Measured> = {}
+  for (const [measure, contenders] of chosen()) {
+    const rounds = await runRounds(measure, contenders)
+    measured[measure.name] = { date: new Date().toISOString().slice(0, 10), rounds }
+    if (!isPartial) publish({ machine, syncMs, measures: measured }, measures)
   }
-  if (isPartial) console.log(`\n${markdownOf({ machine, syncMs, workloads: measured }, workloads, ours.name)}`)
+  const results: Results = { machine, syncMs, measures: measured }
+  if (isPartial) console.log(`\n${markdownOf(results, measures, ours.name)}`)
+  else console.log(`\n${goalsOf(results)}`)
   rmSync(dataDirectory, { recursive: true, force: true })
-  const failures = Object.values(measured).flatMap(({ rounds }) => Object.values(rounds).map(failureOf))
-  // what peers lose is a result; what we lose is a fault
-  const own = Object.values(measured).map(({ rounds }) => failureOf(rounds[ours.name] ?? []))
-  const isOursAlone = options.url !== undefined
-  if ((isOursAlone ? failures : own).some((failure) => failure !== null)) process.exitCode = 1
+  console.log(`\n${Math.round((performance.now() - startMs) / 1000)} s in all`)
+  if (hasFailed(Object.values(measured).map(({ rounds }) => rounds))) process.exitCode = 1
 }
 
-function chosenWorkloads(): readonly Workload[] {
+/** What peers lose is a result; what we lose is a fault. */
+function hasFailed(measured: readonly Rounds[]): boolean {
+  const isOursAlone = options.url !== undefined
+  const rounds = measured.flatMap((rounds) => (isOursAlone ? Object.values(rounds) : [rounds[ours.name] ?? []]))
+  return rounds.some((ofServer) => failureOf(ofServer) !== null)
+}
+
+/** What is measured, and of whom. */
+function chosen(): readonly (readonly [Measure, readonly Contender[]])[] {
   const names = options.only?.split(',')
-  const unknown = names?.filter((name) => !workloads.some((workload) => workload.name === name)) ?? []
+  const unknown = names?.filter((name) => !measures.some((measure) => measure.name.startsWith(name))) ?? []
   if (unknown.length > 0) throw new Error(`There is no workload ${unknown.join(', ')}\n\n${usage}`)
-  return workloads
-    .filter(({ name }) => names?.includes(name) ?? true)
-    .filter(({ isLocal = false }) => !isLocal || options.url === undefined)
+  const isWanted = (measure: Measure) => names?.some((name) => measure.name.startsWith(name)) ?? true
+  const subjects = chosenSubjects()
+  const { url, quick: isQuick, profile: isProfiled } = options
+  const ofServers = workloads.filter(({ isLocal = false }) => !isLocal || url === undefined).filter(isWanted)
+  // the relay does next to nothing while clients are measured
+  const ofClients = clientMeasures.filter(isWanted).filter(() => url === undefined && !isProfiled)
+  const isRunnable = ({ isInBrowser }: { isInBrowser: boolean }) => !isInBrowser || browserPath !== null
+  if (!ofClients.every(isRunnable)) console.log('No Chromium or Chrome here: what clients do in it is left out.')
+  return [
+    ...ofServers.map((workload) => [workload, contendersFor(workload, subjects, isQuick, isProfiled)] as const),
+    ...ofClients.filter(isRunnable).map((measure) => {
+      const ofMeasure = sides.filter(({ server }) => isChosen(server) && (server.isInstalled || !measure.isInBrowser))
+      return [measure, ofMeasure.map((side) => ({ name: side.name, run: () => measure.run(side, isQuick) }))] as const
+    }),
+  ]
 }
 
 function chosenSubjects(): readonly Subject[] {
-  if (options.url !== undefined) return [{ name: options.url, isCommon: true, keeps: true, kind: null }]
-  const parts = options.servers?.toLowerCase().split(',')
-  return serverKinds
-    .filter(({ isInstalled }) => isInstalled)
-    .filter(({ name }) => parts?.some((part) => name.toLowerCase().includes(part)) ?? true)
-    .map((kind) => ({ ...kind, kind }))
+  const { url, wire: wireName } = options
+  if (url === undefined) return serverKinds.filter((kind) => kind.isInstalled && isChosen(kind))
+  const wire = wires.get(wireName)
+  if (wire === undefined) throw new Error(`There is no wire ${wireName}\n\n${usage}`)
+  const pid = options.pid === undefined ? null : Number(options.pid)
+  return [{ name: url, wire, isCommon: true, keeps: true, base: url.replace(/\/$/, ''), pid }]
 }
 
-/** Servers take turns, so that what else the machine does falls on all of them. */
-async function runRounds(workload: Workload, subjects: readonly Subject[]): Promise<Record<string, Round[]>> {
-  console.log(`\n${workload.name}: ${workload.title}`)
-  const runnable = subjects.filter((subject) => {
-    return (subject.isCommon || workload.withStockClients) && !workload.skips?.(subject)
-  })
-  const rounds: Record<string, Round[]> = Object.fromEntries(runnable.map(({ name }) => [name, []]))
+function isChosen({ name }: { readonly name: string }): boolean {
+  const parts = options.servers?.toLowerCase().split(',')
+  return parts?.some((part) => name.toLowerCase().includes(part)) ?? true
+}
+
+/** They take turns, so that what else the machine does falls on all of them. */
+async function runRounds(measure: Measure, contenders: readonly Contender[]): Promise<Rounds> {
+  console.log(`\n${measure.name}: ${measure.title}`)
+  const startMs = performance.now()
+  const rounds: Record<string, Round[]> = Object.fromEntries(contenders.map(({ name }) => [name, []]))
   const spentMs = new Map<string, number>()
-  const count = options.quick ? 1 : Number(options.rounds ?? workload.rounds ?? 3)
+  const count = options.quick ? 1 : Number(options.rounds ?? measure.rounds ?? 3)
   for (let i = 0; i < count; i++) {
-    for (const subject of runnable) {
-      const spent = spentMs.get(subject.name) ?? 0
-      if (spent > roundsMsMax || failureOf(rounds[subject.name]!) !== null) continue
+    for (const { name, run } of contenders) {
+      const spent = spentMs.get(name) ?? 0
+      if (spent > roundsMsMax || failureOf(rounds[name]!) !== null) continue
       const start = performance.now()
-      const round = await runOnce(workload, subject, `${runId}-${i}-`)
-      spentMs.set(subject.name, spent + performance.now() - start)
-      rounds[subject.name]!.push(round)
-      console.log(`  ${subject.name.padEnd(30)} ${lineOf(workload, round)}`)
+      const round = await run(`${runId}-${i}-`).then(
+        (figures): Round => ({ figures }),
+        (error: Error): Round => ({ failure: error.message.split('\n')[0]! }),
+      )
+      const ms = performance.now() - start
+      spentMs.set(name, spent + ms)
+      rounds[name]!.push(round)
+      console.log(`  ${name.padEnd(34)} ${lineOf(measure, round)}  [${Math.round(ms / 1000)} s]`)
     }
   }
+  printRatios(measure, rounds)
+  console.log(`  ${Math.round((performance.now() - startMs) / 1000)} s for ${measure.name}`)
   return rounds
 }
 
-async function runOnce(workload: Workload, subject: Subject, names: string): Promise<Round> {
-  const profileDirectory = options.profile && subject.kind === ours ? join(dataDirectory, 'profiles') : null
-  const { isInspected = false } = workload
-  let server: Server | null = null
-  let trial: Trial | null = null
-  try {
-    server = subject.kind && (await Server.start(subject.kind, { isInspected, profileDirectory }))
-    trial = new Trial(targetOf(subject, server), names, options.quick)
-    return { figures: await workload.run(trial) }
-  } catch (error) {
-    return { failure: (error as Error).message.split('\n')[0]! }
-  } finally {
-    await trial?.end()
-    await server?.remove()
-    if (profileDirectory !== null && trial !== null) printProfiles(profileDirectory, trial.window)
-  }
-}
-
-function targetOf({ keeps }: Subject, server: Server | null): Target {
-  if (server !== null) {
-    const { kind, base } = server
-    return { wire: kind.wire, base, keeps, server, pid: () => server.pid }
-  }
-  const wire = wires.get(options.wire)
-  if (wire === undefined) throw new Error(`There is no wire ${options.wire}\n\n${usage}`)
-  const pid = options.pid === undefined ? null : Number(options.pid)
-  return { wire, base: options.url!.replace(/\/$/, ''), keeps, server, pid: () => pid }
-}
-
-function lineOf({ metrics }: Workload, round: Round): string {
+function lineOf({ metrics }: Measure, round: Round): string {
   if ('failure' in round) return `no figure: ${round.failure}`
   const { load } = round.figures
   const figures = metrics.map(({ key, label, unit }) => `${label} ${rounded(round.figures[key] ?? Number.NaN)} ${unit}`)
@@ -175,7 +152,7 @@ function lineOf({ metrics }: Workload, round: Round): string {
   return [...figures, ...warning].join(', ')
 }
 
-function printSummary({ metrics }: Workload, rounds: Rounds): void {
+function printRatios({ metrics }: Measure, rounds: Rounds): void {
   const { key, unit } = metrics[0]!
   const base = rounds[ours.name]
   if (base === undefined || failureOf(base) !== null) return
@@ -184,21 +161,4 @@ function printSummary({ metrics }: Workload, rounds: Rounds): void {
     const ratio = name === ours.name || failureOf(ofServer) !== null ? null : ratioOf(ofServer, base, key)
     if (ratio !== null) console.log(`  ${name}: ${textOf(ratio)} times that`)
   }
-}
-
-/** Adds what was measured to the results of before, and writes the page anew. */
-function keep(measured: Results): void {
-  if (isPartial) return
-  const before = readResults(resultsPath, measured.machine)
-  const results = { ...measured, workloads: { ...before, ...measured.workloads } }
-  writeResults(resultsPath, results)
-  const isOurs = (server: string) => server === ours.name || server === oursForY.name
-  for (const workload of workloads) {
-    const { rounds } = results.workloads[workload.name] ?? {}
-    if (rounds) writeFileSync(join(resultsDirectory, `${workload.name}.svg`), chartOf(workload, rounds, isOurs))
-  }
-  const [begin, end] = ['<!-- results -->', '<!-- end of results -->']
-  const page = readFileSync(pagePath, 'utf8')
-  const [head, tail] = [page.split(begin)[0]!, page.split(end)[1]!]
-  writeFileSync(pagePath, `${head}${begin}\n\n${markdownOf(results, workloads, ours.name)}\n\n${end}${tail}`)
 }

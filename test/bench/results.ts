@@ -1,25 +1,31 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type Spread, spreadOf } from './statistics.js'
 
-/** What one round of a workload gave on one server: figures by metric, or why there are none. */
+/** What one round of a measure gave on one server or client: figures by metric, or why there are none. */
 export type Round = { readonly figures: Readonly<Record<string, number>> } | { readonly failure: string }
 
-/** What the rounds of a workload gave, by server, in the order in which they were run. */
+/** What the rounds of a measure gave, by server or client, in the order in which they were run. */
 export type Rounds = Readonly<Record<string, readonly Round[]>>
 
-/** What was measured on one machine, by workload. */
+/** What a measure gave, and on what day. */
+export interface Measured {
+  readonly date: string
+  readonly rounds: Rounds
+}
+
+/** What was measured on one machine, by the name of the measure. */
 export interface Results {
   readonly machine: string
   /** a small durable write, when it was measured last */
   readonly syncMs: number
-  readonly workloads: Readonly<Record<string, { readonly date: string; readonly rounds: Rounds }>>
+  readonly measures: Readonly<Record<string, Measured>>
 }
 
 /** Results that were written before, or none where they are of another machine. */
-export function readResults(path: string, machine: string): Results['workloads'] {
+export function readResults(path: string, machine: string): Results['measures'] {
   if (existsSync(path)) {
     const results: Results = JSON.parse(readFileSync(path, 'utf8'))
-    if (results.machine === machine) return results.workloads
+    if (results.machine === machine) return results.measures
   }
   return {}
 }

@@ -1,23 +1,45 @@
+import type { Measure } from './measure.js'
 import { failureOf, figureOf, type Results, ratioOf } from './results.js'
+import { hocuspocusName, ours, yWebsocketName } from './servers/kinds.js'
 import type { Spread } from './statistics.js'
-import type { Workload } from './workloads/index.js'
 
 /**
- * The results as Markdown, a table for each workload: every figure as median (least–most) of its rounds, and how many
+ * The results as Markdown, a table for each measure: every figure as median (least–most) of its rounds, and how many
  * times ours the first one is.
  *
- * @param base the server that the others are compared with
+ * @param base the server or client that the others are compared with
  */
-export function markdownOf(results: Results, workloads: readonly Workload[], base: string): string {
-  const sections = workloads
-    .filter(({ name }) => name in results.workloads)
-    .map((workload) => `### ${workload.title}\n\n${tableOf(results, workload, base)}`)
-  const machine = `Machine: ${results.machine}; a small durable write takes ${rounded(results.syncMs)} ms.`
+export function markdownOf(results: Results, measures: readonly Measure[], base: string): string {
+  const sections = measures
+    .filter(({ name }) => name in results.measures)
+    .map((measure) => `### ${measure.title}\n\n${tableOf(results, measure, base)}`)
+  const dates = [...new Set(Object.values(results.measures).map(({ date }) => date))].sort()
+  const machine = `Machine: ${results.machine}; a small durable write takes ${rounded(results.syncMs)} ms. Measured on ${dates.join(', ')}.`
   return [machine, ...sections].join('\n\n')
 }
 
-function tableOf(results: Results, { name, metrics }: Workload, base: string): string {
-  const { rounds } = results.workloads[name]!
+/** The first figure of every measure, of our relay and of those that people use today: what the project's page shows. */
+export function overviewOf(results: Results, measures: readonly Measure[]): string {
+  const servers = [ours.name, hocuspocusName, yWebsocketName]
+  const rows = measures
+    .filter(({ name }) => ours.name in (results.measures[name]?.rounds ?? {}))
+    .map(({ name, title, metrics }) => {
+      const { key, label, unit } = metrics[0]!
+      // a client is measured with its own server, and stands in that one's column
+      const columns = Object.entries(results.measures[name]!.rounds)
+      const cells = servers.map((server) => {
+        const [, rounds] = columns.find(([other]) => other.split(' ')[0] === server.split(' ')[0]) ?? []
+        if (rounds === undefined) return ''
+        const figure = failureOf(rounds) === null ? figureOf(rounds, key) : null
+        return figure === null ? 'no figure' : rounded(figure.median)
+      })
+      return [`${title}: ${unit === '' ? label : `${label}, ${unit}`}`, ...cells]
+    })
+  return tableText(['less is better', ...servers], rows)
+}
+
+function tableOf(results: Results, { name, metrics }: Measure, base: string): string {
+  const { rounds } = results.measures[name]!
   const labels = metrics.map(({ label, unit }) => (unit === '' ? label : `${label}, ${unit}`))
   const head = [name, ...labels, 'times ours', 'rounds']
   const rows = Object.entries(rounds).map(([server, ofServer]) => {
@@ -28,6 +50,11 @@ function tableOf(results: Results, { name, metrics }: Workload, base: string): s
     const ratio = isBase ? null : ratioOf(ofServer, rounds[base]!, metrics[0]!.key)
     return [server, ...figures, textOf(ratio), String(ofServer.length)]
   })
+  return tableText(head, rows)
+}
+
+/** A table of Markdown, figures to the right. */
+export function tableText(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n')
 }

@@ -1,5 +1,6 @@
 import type * as Y from 'yjs'
 import { Client } from './client.js'
+import { Counter } from './counter.js'
 import { cpuMsOf, peakBytesOf, residentBytesOf } from './machine.js'
 import { monotonicMicros, type Window } from './profile.js'
 import { Progress } from './progress.js'
@@ -36,7 +37,7 @@ export class Trial {
   readonly isQuick: boolean
   readonly #target: Target
   readonly #names: string
-  #clients: Client[] = []
+  #clients: (Client | Counter)[] = []
   #meter: Meter | null = null
 
   /** @param names put before the names of documents: those of an earlier trial may still be there */
@@ -65,6 +66,13 @@ export class Trial {
     const client = new Client(this.wire, this.#target.base, this.#names + document, known)
     this.#clients.push(client)
     return client
+  }
+
+  /** A newcomer that only counts what it is sent. */
+  count(document: string): Counter {
+    const counter = new Counter(this.wire, this.#target.base, this.#names + document)
+    this.#clients.push(counter)
+    return counter
   }
 
   async join(document: string, known: Known = nothing): Promise<Client> {
@@ -97,8 +105,8 @@ export class Trial {
     return clients
   }
 
-  async drop(clients: readonly Client[]): Promise<void> {
-    const gone = new Set(clients)
+  async drop(clients: readonly (Client | Counter)[]): Promise<void> {
+    const gone = new Set<Client | Counter>(clients)
     this.#clients = this.#clients.filter((client) => !gone.has(client))
     await Promise.all(clients.map((client) => client.drop()))
   }
@@ -136,6 +144,22 @@ export class Trial {
     await this.until('a newcomer to be sent everything', () => progress.has(expected), this.pick(waitMsMax, 10_000))
     await this.drop([client])
     return documentOf(updates)
+  }
+
+  /** Resolves when the server writes nothing any more, with the bytes that it has on disk: null where nobody can see that. */
+  async untilQuiet(): Promise<number | null> {
+    const { server } = this.#target
+    const quietMs = this.pick(2_500, 300)
+    if (server === null) return sleep(quietMs).then(() => null)
+    let bytes = server.diskBytes
+    let since = performance.now()
+    await this.until('the server to write nothing more', async () => {
+      await sleep(50)
+      if (bytes !== server.diskBytes) since = performance.now()
+      bytes = server.diskBytes
+      return performance.now() - since > quietMs
+    })
+    return bytes
   }
 
   /** Throws where a newcomer is not sent exactly `expected`. */

@@ -4,6 +4,9 @@ import * as Y from 'yjs'
 /** What documents of the bench have: one text of this name. */
 export const textName = 'text'
 
+/** The same for editors of rich text. */
+export const richName = 'rich'
+
 const alphabet = 'etaoin shrdlu cmfwyp vbgkqj'
 
 /** What one person types into an empty document, a character an update. Whatever others type, it lacks nothing. */
@@ -18,18 +21,28 @@ export function typing(client: number, count: number): Uint8Array[] {
 }
 
 /** One update: a text of about so many bytes, in pieces as people type and paste them. */
-export function writing(client: number, bytes: number, pieceLength = 40): Uint8Array {
+export function writing(client: number, bytes: number): Uint8Array {
+  return volumes(1, bytes, client).updates[0]!
+}
+
+/** One text in many updates of so many bytes, each by an author of its own, and the document that they make. */
+export function volumes(count: number, bytesEach: number, firstClient = 1): { updates: Uint8Array[]; doc: Y.Doc } {
   const doc = new Y.Doc()
-  doc.clientID = client
+  const updates: Uint8Array[] = []
+  doc.on('update', (update) => updates.push(update))
   const text = doc.getText(textName)
-  doc.transact(() => {
-    // each piece goes somewhere else, so that Yjs does not join them; its header takes some 15 bytes
-    for (let written = 0; written < bytes; written += pieceLength + 15) {
-      const piece = alphabet.repeat(Math.ceil(pieceLength / alphabet.length)).slice(0, pieceLength)
-      text.insert((written * 7919) % (text.length + 1), piece)
-    }
-  })
-  return Y.encodeStateAsUpdate(doc)
+  const piece = alphabet.repeat(2).slice(0, 40)
+  for (let i = 0; i < count; i++) {
+    doc.clientID = firstClient + i
+    const start = text.length
+    doc.transact(() => {
+      // each piece goes somewhere else, so that Yjs does not join them; its header takes some 15 bytes
+      for (let written = 0; written < bytesEach; written += piece.length + 15) {
+        text.insert(start + ((written * 7919) % (text.length - start + 1)), piece)
+      }
+    })
+  }
+  return { updates, doc }
 }
 
 /** A person's state: who it is and where its cursor is, as editor bindings write it. */

@@ -34,6 +34,12 @@ const forwarderPath = fileURLToPath(new URL('forwarder.mjs', import.meta.url))
 /** Where the bench may write. */
 export const benchDirectory = join(root, 'test', 'bench')
 
+/**
+ * What is gone when this run is over. Beside the repository's other files: a temporary directory is often in memory, where
+ * fsync costs nothing.
+ */
+export const dataDirectory = join(benchDirectory, 'data', String(process.pid))
+
 const rates = ['Connections', 'Opens', 'Messages', 'Bytes', 'ExchangeBytes'].map((measure) => `${measure}Burst`)
 
 const relay = {
@@ -62,6 +68,13 @@ export const oursForY: ServerKind = {
   path: '/y',
 }
 
+/** The names of those that people use today. */
+export const hocuspocusName = 'Hocuspocus + SQLite'
+export const yWebsocketName = 'y-websocket + LevelDB'
+
+/** The name of the limit. */
+export const forwarderName = 'forwarder'
+
 /** The name of the limit for servers that write to disk. */
 export const forwarderWithFile = 'forwarder + file'
 
@@ -70,7 +83,7 @@ export const serverKinds: readonly ServerKind[] = [
   ours,
   oursForY,
   {
-    name: 'Hocuspocus + SQLite',
+    name: hocuspocusName,
     wire: hocuspocus,
     keeps: true,
     isCommon: true,
@@ -79,7 +92,7 @@ export const serverKinds: readonly ServerKind[] = [
     path: '',
   },
   {
-    name: 'y-websocket + LevelDB',
+    name: yWebsocketName,
     wire: yWebsocket,
     keeps: true,
     isCommon: true,
@@ -91,7 +104,7 @@ export const serverKinds: readonly ServerKind[] = [
     path: '',
   },
   {
-    name: 'forwarder',
+    name: forwarderName,
     wire: plain,
     keeps: false,
     isCommon: true,

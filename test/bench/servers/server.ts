@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import { pinned } from '../machine.js'
-import { benchDirectory, type ServerKind } from './kinds.js'
+import { dataDirectory, type ServerKind } from './kinds.js'
 
 const startMsMax = 20_000
 const stopMsMax = 15_000
@@ -17,6 +17,9 @@ export interface ServerOptions {
   /** where it leaves a CPU profile when it is stopped */
   readonly profileDirectory?: string | null
 }
+
+// SYNCLINE_TRACES is the bench's, and every variable of that name is an option to a relay
+const foreignEnv = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SYNCLINE_')))
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
@@ -38,10 +41,8 @@ export class Server {
     this.kind = kind
     this.#options = options
     this.#port = port
-    // beside the repository's other files: a temporary directory is often in memory, where fsync costs nothing
-    const data = join(benchDirectory, 'data')
-    mkdirSync(data, { recursive: true })
-    this.#directory = mkdtempSync(join(data, 'server-'))
+    mkdirSync(dataDirectory, { recursive: true })
+    this.#directory = mkdtempSync(join(dataDirectory, 'server-'))
   }
 
   static async start(kind: ServerKind, options: ServerOptions = {}): Promise<Server> {
@@ -69,7 +70,7 @@ export class Server {
   async start(): Promise<void> {
     const { args, env } = this.kind.command({ port: this.#port, directory: this.#directory })
     const [program, ...programArgs] = pinned(0, [process.execPath, ...(await this.#nodeOptions()), ...args])
-    const child = spawn(program!, programArgs, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(program!, programArgs, { env: { ...foreignEnv, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
     this.#child = child
     running.add(child)
     child.once('exit', () => {

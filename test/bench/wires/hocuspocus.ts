@@ -7,6 +7,7 @@ import { readSync, syncs } from './yWebsocket.js'
 export const hocuspocus: Wire = {
   name: 'hocuspocus',
   acknowledges: true,
+  packs: false,
   subprotocols: [],
   url: (base) => base,
   newCodec: (document, known) => new HocuspocusCodec(document, known),

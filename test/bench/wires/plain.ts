@@ -5,6 +5,7 @@ import type { Codec, Receiver, Wire } from './wire.js'
 export const plain: Wire = {
   name: 'plain',
   acknowledges: false,
+  packs: false,
   subprotocols: [],
   url: (base, document) => `${base}/${document}`,
   newCodec: () => new PlainCodec(),

@@ -6,6 +6,7 @@ import type { Codec, Known, Receiver, Wire } from './wire.js'
 export const syncline: Wire = {
   name: 'syncline',
   acknowledges: true,
+  packs: true,
   subprotocols: [subprotocol],
   url: (base) => (base.endsWith('/sync') ? base : `${base}/sync`),
   newCodec: (document, known) => new SynclineCodec(document, known),

@@ -39,6 +39,8 @@ export interface Wire {
   readonly name: string
   /** true where the server says what it has saved */
   readonly acknowledges: boolean
+  /** true where a frame holds any number of messages, each after its length; otherwise a frame is a message */
+  readonly packs: boolean
   readonly subprotocols: string[]
   /** the WebSocket's address; `base` is without a slash at its end */
   url(base: string, document: string): string

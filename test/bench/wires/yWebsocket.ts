@@ -6,6 +6,7 @@ import type { Codec, Known, Receiver, Wire } from './wire.js'
 export const yWebsocket: Wire = {
   name: 'y-websocket',
   acknowledges: false,
+  packs: false,
   subprotocols: [],
   url: (base, document) => `${base}/${document}`,
   newCodec: (_, known) => new YCodec(known),

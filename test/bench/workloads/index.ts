@@ -1,5 +1,6 @@
-import { comeBack, joinStorm } from './crowds.js'
+import { comeBack } from './comeBack.js'
 import { flood } from './flood.js'
+import { joinStorm } from './joinStorm.js'
 import { kill } from './kill.js'
 import { memory } from './memory.js'
 import { firstLoad, keyByKey, unchanged } from './paper.js'
@@ -7,7 +8,7 @@ import { presence } from './presence.js'
 import { audience, busyDocument, manyDocuments, typist } from './typists.js'
 import type { Workload } from './workload.js'
 
-export type { Metric, Workload } from './workload.js'
+export type { Workload } from './workload.js'
 
 /** In the order of the tables. */
 export const workloads: readonly Workload[] = [
@@ -20,7 +21,8 @@ export const workloads: readonly Workload[] = [
   firstLoad,
   memory,
   comeBack,
-  joinStorm,
+  joinStorm(5),
+  joinStorm(20),
   presence(1),
   presence(10),
   keyByKey,

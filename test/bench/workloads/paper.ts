@@ -20,7 +20,7 @@ export const firstLoad: Workload = {
   skips: ({ keeps }) => !keeps,
   async run(trial) {
     await store(trial)
-    await untilQuiet(trial) // what says that it saved does not always mean the disk
+    await trial.untilQuiet() // what says that it saved does not always mean the disk
     await trial.server.stop()
     await trial.server.start()
     const expected = clocksOf(paper().doc)
@@ -86,7 +86,7 @@ export const keyByKey: Workload = {
     await writer.writeAll(keys)
     await trial.untilAllHave([reader], clocksOf(typed))
     await trial.drop([writer, audience])
-    const disk = await untilQuiet(trial)
+    const disk = (await trial.untilQuiet()) ?? Number.NaN
     const { cpuMs } = meter
     await trial.assertKept(document, typed)
     return { cpu: cpuMs / 1000, disk: disk / 1000 }
@@ -121,18 +121,4 @@ async function load(trial: Trial, expected: ReadonlyMap<number, number>): Promis
   await client.joined
   await trial.until('the paper to come', () => progress.has(expected))
   return lastMs
-}
-
-/** Resolves when the server writes nothing any more, with what it has on disk. */
-async function untilQuiet(trial: Trial): Promise<number> {
-  const quietMs = trial.pick(2_500, 300)
-  let bytes = trial.server.diskBytes
-  let since = performance.now()
-  await trial.until('the server to write nothing more', async () => {
-    await sleep(50)
-    if (bytes !== trial.server.diskBytes) since = performance.now()
-    bytes = trial.server.diskBytes
-    return performance.now() - since > quietMs
-  })
-  return bytes
 }

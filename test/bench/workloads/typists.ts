@@ -1,8 +1,9 @@
+import type { Metric } from '../measure.js'
 import { Progress } from '../progress.js'
 import { Latencies } from '../statistics.js'
 import { pace, type Trial } from '../trial.js'
 import { clocksOf, documentOf, typing } from '../updates.js'
-import type { Metric, Workload } from './workload.js'
+import type { Workload } from './workload.js'
 
 // code is compiled when it was used for a while
 const warmSeconds = 1

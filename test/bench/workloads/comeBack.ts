@@ -1,6 +1,5 @@
 import * as Y from 'yjs'
 import { deletionsOf } from '../paper.js'
-import { Progress } from '../progress.js'
 import { Latencies } from '../statistics.js'
 import { clocksOf, documentOf, writing } from '../updates.js'
 import type { Workload } from './workload.js'
@@ -46,46 +45,5 @@ export const comeBack: Workload = {
     const { cpuMs, loadShare } = meter
     for (let i = 0; i < documents; i += 20) await trial.assertKept(nameOf(i * clientsEach), doc)
     return { cpu: cpuMs / points.length, p99: latencies.quantile(0.99), load: loadShare }
-  },
-}
-
-/** A large document is shown to a whole room at once. */
-export const joinStorm: Workload = {
-  name: 'join-storm',
-  title: '150 clients join one document of 5 MB at once',
-  metrics: [
-    { key: 'cpu', label: 'CPU per client', unit: 'ms' },
-    { key: 'p99', label: 'p99 until it is there', unit: 'ms' },
-    { key: 'peak', label: 'memory at most', unit: 'MB' },
-  ],
-  rounds: 2,
-  // it has nothing that it could send
-  skips: ({ keeps }) => !keeps,
-  async run(trial) {
-    const pieces = Array.from({ length: trial.pick(10, 2) }, (_, i) => writing(i + 1, trial.pick(500_000, 50_000)))
-    const expected = documentOf(pieces)
-    const author = await trial.join('large')
-    for (const piece of pieces) author.write(piece)
-    await trial.read('large', clocksOf(expected))
-
-    const readers = Array.from({ length: trial.pick(150, 10) }, () => new Progress())
-    const latencies = new Latencies()
-    const meter = trial.meter()
-    const start = performance.now()
-    const lastMs = readers.map(() => 0)
-    await trial.joinMany(readers.length, () => 'large', {
-      prepare: (client, i) => {
-        client.onUpdate = (update) => {
-          lastMs[i] = performance.now() - start
-          readers[i]!.collect(update)
-        }
-      },
-    })
-    const { cpuMs, loadShare } = meter
-    const peak = trial.peakBytes / 1e6
-    await trial.untilAllHave(readers, clocksOf(expected))
-    for (const ms of lastMs) latencies.add(ms)
-    await trial.assertKept('large', expected)
-    return { cpu: cpuMs / readers.length, p99: latencies.quantile(0.99), peak, load: loadShare }
   },
 }
