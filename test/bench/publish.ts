@@ -12,6 +12,9 @@ const resultsPath = join(resultsDirectory, 'results.json')
 const pagePath = join(benchDirectory, 'README.md')
 const projectPagePath = join(benchDirectory, '..', '..', 'README.md')
 
+// charts that the project's page shows: what an operator asks first
+const onProjectPage = ['flood-50', 'busy-document', 'memory', 'join-storm-20mb', 'client-editor']
+
 /** Adds what was measured to what was measured before on the same machine, and writes charts and tables anew. */
 export function publish(measured: Results, measures: readonly Measure[]): void {
   mkdirSync(resultsDirectory, { recursive: true })
@@ -24,8 +27,15 @@ export function publish(measured: Results, measures: readonly Measure[]): void {
     if (rounds) writeFileSync(join(resultsDirectory, `${measure.name}.svg`), chartOf(measure, rounds, isOurs))
   }
   replaceBetween(pagePath, 'goals', goalsOf(results))
-  replaceBetween(pagePath, 'results', markdownOf(results, measures, ours.name))
-  replaceBetween(projectPagePath, 'results', overviewOf(results, measures))
+  replaceBetween(pagePath, 'results', markdownOf(results, measures, ours.name, (measure) => `\n\n${imageOf(measure, '')}`))
+  const shown = measures.filter(({ name }) => onProjectPage.includes(name) && name in results.measures)
+  const images = shown.map((measure) => imageOf(measure, 'test/bench/'))
+  replaceBetween(projectPagePath, 'results', [overviewOf(results, measures), ...images].join('\n\n'))
+}
+
+/** A chart, for a page that stands so far above this folder. */
+function imageOf({ name, title }: Measure, path: string): string {
+  return `![${title}](${path}results/${name}.svg)`
 }
 
 /** Puts text between the comments of a page that name its place. */

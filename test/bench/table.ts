@@ -8,11 +8,17 @@ import type { Spread } from './statistics.js'
  * times ours the first one is.
  *
  * @param base the server or client that the others are compared with
+ * @param chartOf a chart that stands below a table, in Markdown; default none
  */
-export function markdownOf(results: Results, measures: readonly Measure[], base: string): string {
+export function markdownOf(
+  results: Results,
+  measures: readonly Measure[],
+  base: string,
+  chartOf: (measure: Measure) => string = () => '',
+): string {
   const sections = measures
     .filter(({ name }) => name in results.measures)
-    .map((measure) => `### ${measure.title}\n\n${tableOf(results, measure, base)}`)
+    .map((measure) => `### ${measure.title}\n\n${tableOf(results, measure, base)}${chartOf(measure)}`)
   const dates = [...new Set(Object.values(results.measures).map(({ date }) => date))].sort()
   const machine = `Machine: ${results.machine}; a small durable write takes ${rounded(results.syncMs)} ms. Measured on ${dates.join(', ')}.`
   return [machine, ...sections].join('\n\n')
