@@ -21,7 +21,7 @@ const usage = `npm run bench -- [options]
   --only <names>      some of: ${measures.map(({ name }) => name).join(' ')};
                       the beginning of a name stands for all that begin so, as in: presence,client
   --servers <names>   those whose names contain one of these, as in: syncline,hocuspocus
-  --rounds <number>   default what each says, 1 to 5
+  --rounds <number>   default what each says, 1 to 3
   --url <ws://…>      a relay that runs already, instead of those that the bench starts
   --wire <name>       what it speaks: ${[...wires.keys()].join(', ')}
   --pid <number>      its process, where it runs on this machine: its CPU is measured too
@@ -43,7 +43,7 @@ const { values: options } = parseArgs({
 })
 
 // a server that needs so long for a workload, or failed, gets no further round
-const roundsMsMax = 25_000
+const roundsMsMax = 15_000
 
 // what is quick or partial says nothing, and is printed only
 const isPartial = options.quick || options.profile || options.url !== undefined || options.servers !== undefined

@@ -27,7 +27,11 @@ export function publish(measured: Results, measures: readonly Measure[]): void {
     if (rounds) writeFileSync(join(resultsDirectory, `${measure.name}.svg`), chartOf(measure, rounds, isOurs))
   }
   replaceBetween(pagePath, 'goals', goalsOf(results))
-  replaceBetween(pagePath, 'results', markdownOf(results, measures, ours.name, (measure) => `\n\n${imageOf(measure, '')}`))
+  replaceBetween(
+    pagePath,
+    'results',
+    markdownOf(results, measures, ours.name, (measure) => `\n\n${imageOf(measure, '')}`),
+  )
   const shown = measures.filter(({ name }) => onProjectPage.includes(name) && name in results.measures)
   const images = shown.map((measure) => imageOf(measure, 'test/bench/'))
   replaceBetween(projectPagePath, 'results', [overviewOf(results, measures), ...images].join('\n\n'))

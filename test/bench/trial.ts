@@ -146,10 +146,13 @@ export class Trial {
     return documentOf(updates)
   }
 
-  /** Resolves when the server writes nothing any more, with the bytes that it has on disk: null where nobody can see that. */
-  async untilQuiet(): Promise<number | null> {
+  /**
+   * Resolves when the server has written nothing for a while, with the bytes that it has on disk: null where nobody can
+   * see that.
+   */
+  async untilQuiet(quietMsFull = 2_500): Promise<number | null> {
     const { server } = this.#target
-    const quietMs = this.pick(2_500, 300)
+    const quietMs = this.pick(quietMsFull, 300)
     if (server === null) return sleep(quietMs).then(() => null)
     let bytes = server.diskBytes
     let since = performance.now()

@@ -17,7 +17,6 @@ export const clientOpen: ClientMeasure = {
     { key: 'relay', label: 'from the server', unit: 'ms' },
     { key: 'again', label: 'synced, with it in IndexedDB', unit: 'ms' },
   ],
-  rounds: 5,
   isInBrowser: true,
   run: (side, isQuick) =>
     Stage.with(side, isQuick, async (stage) => {

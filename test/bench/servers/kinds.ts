@@ -40,7 +40,10 @@ export const benchDirectory = join(root, 'test', 'bench')
  */
 export const dataDirectory = join(benchDirectory, 'data', String(process.pid))
 
-const rates = ['Connections', 'Opens', 'Messages', 'Bytes', 'ExchangeBytes'].map((measure) => `${measure}Burst`)
+// all clients of the bench come from one address, as many and as fast as they can
+const addressLimits = ['Connections', 'Opens', 'Messages', 'Bytes', 'ExchangeBytes'].map(
+  (measure) => `address${measure}Burst=${2 ** 40}`,
+)
 
 const relay = {
   keeps: true,
@@ -50,8 +53,7 @@ const relay = {
       join(root, 'packages', 'server', 'bin', 'syncline.js'),
       'serve',
       ...['--port', String(port), '--data', directory, '--log-level', 'warn'],
-      // all clients of the bench come from one address, as fast as they can
-      ...['--limit', rates.map((rate) => `address${rate}=${2 ** 40}`).join(',')],
+      ...['--limit', [...addressLimits, `addressConnectionsMax=${2 ** 20}`].join(',')],
     ],
   }),
 }

@@ -12,6 +12,7 @@ export const comeBack: Workload = {
     { key: 'cpu', label: 'CPU per client', unit: 'ms' },
     { key: 'p99', label: 'p99 until synced', unit: 'ms' },
   ],
+  rounds: 2,
   withStockClients: true,
   skips: ({ keeps }) => !keeps,
   async run(trial) {

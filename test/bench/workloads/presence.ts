@@ -5,8 +5,8 @@ import { pace } from '../trial.js'
 import { cursor } from '../updates.js'
 import type { Workload } from './workload.js'
 
-// ten times as long as they moved
-const waitMsMax = 30_000
+// five times as long as they moved
+const waitMsMax = 15_000
 
 // latencies of so many readers; all of them are checked
 const sampled = 10

@@ -14,9 +14,10 @@ const latency: readonly Metric[] = [
 ]
 
 /** One person types, and many follow. */
-function typistBefore(name: string, readers: number, perSecond: number): Workload {
+function typistBefore(name: string, readers: number, perSecond: number, rounds: number): Workload {
   return {
     name,
+    rounds,
     title: `1 writer at ${perSecond}/s, ${readers.toLocaleString('en')} readers`,
     metrics: [{ key: 'cpu', label: 'CPU per delivery', unit: 'µs' }, ...latency],
     async run(trial) {
@@ -28,15 +29,16 @@ function typistBefore(name: string, readers: number, perSecond: number): Workloa
 }
 
 /** Somebody types as fast as a key repeats. */
-export const typist: Workload = typistBefore('typist', 200, 50)
+export const typist: Workload = typistBefore('typist', 200, 50, 3)
 
 /** Somebody writes on a stage. */
-export const audience: Workload = typistBefore('audience', 1_500, 5)
+export const audience: Workload = typistBefore('audience', 1_500, 5, 2)
 
 /** A meeting writes its minutes together. */
 export const busyDocument: Workload = {
   name: 'busy-document',
   title: '100 people in one document, 5 characters a second each',
+  rounds: 2,
   metrics: [{ key: 'share', label: 'CPU of a core', unit: '%' }, ...latency],
   async run(trial) {
     const seconds = trial.pick(3, 1)
