@@ -6,10 +6,11 @@ import { type Contender, contendersFor, type Subject } from './contenders.js'
 import { goalsOf } from './goals.js'
 import { describeMachine, measureSyncMs, pinOwnProcess } from './machine.js'
 import type { Measure } from './measure.js'
+import { paperOrigin } from './paper.js'
 import { publish } from './publish.js'
 import { failureOf, figureOf, type Measured, type Results, type Round, type Rounds, ratioOf } from './results.js'
 import { dataDirectory, ours, serverKinds } from './servers/kinds.js'
-import { markdownOf, rounded, textOf } from './table.js'
+import { conditionsOf, markdownOf, rounded, textOf } from './table.js'
 import { wires } from './wires/index.js'
 import { workloads } from './workloads/index.js'
 
@@ -57,16 +58,16 @@ async function main(): Promise<void> {
   pinOwnProcess()
   mkdirSync(dataDirectory, { recursive: true })
   const startMs = performance.now()
-  const [machine, syncMs] = [describeMachine(), measureSyncMs(dataDirectory)]
-  console.log(`${machine}; a small durable write takes ${rounded(syncMs)} ms`)
+  const conditions = { machine: describeMachine(), syncMs: measureSyncMs(dataDirectory), paper: paperOrigin() }
+  console.log(conditionsOf(conditions))
   if (options.quick) console.log('A quick look: everything is small, and the figures mean nothing.')
   const measured: Record<string, Measured> = {}
   for (const [measure, contenders] of chosen()) {
     const rounds = await runRounds(measure, contenders)
     measured[measure.name] = { date: new Date().toISOString().slice(0, 10), rounds }
-    if (!isPartial) publish({ machine, syncMs, measures: measured }, measures)
+    if (!isPartial) publish({ ...conditions, measures: measured }, measures)
   }
-  const results: Results = { machine, syncMs, measures: measured }
+  const results: Results = { ...conditions, measures: measured }
   if (isPartial) console.log(`\n${markdownOf(results, measures, ours.name)}`)
   else console.log(`\n${goalsOf(results)}`)
   rmSync(dataDirectory, { recursive: true, force: true })

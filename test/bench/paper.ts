@@ -4,13 +4,18 @@ import { textName } from './updates.js'
 
 /** A paper as it was typed, key by key. */
 export interface Paper {
-  /** where the recording comes from */
-  readonly origin: string
   readonly updates: readonly Uint8Array[]
   readonly doc: Y.Doc
 }
 
+const name = 'automerge-paper'
+
 let typed: Paper | null = null
+
+/** Where the recording comes from. */
+export function paperOrigin(): string {
+  return loadSequentialTrace(name).origin
+}
 
 /** Typing it takes seconds, so it is done once. */
 export function paper(): Paper {
@@ -19,14 +24,14 @@ export function paper(): Paper {
 }
 
 function type(): Paper {
-  const { origin, edits } = loadSequentialTrace('automerge-paper')
+  const { edits } = loadSequentialTrace(name)
   const doc = new Y.Doc()
   doc.clientID = 1
   const updates: Uint8Array[] = []
   doc.on('update', (update) => updates.push(update))
   const text = doc.getText(textName)
   for (const edit of edits) applyEdit(text, edit)
-  return { origin, updates, doc }
+  return { updates, doc }
 }
 
 /** All that deletes of a document: what a client without new edits answers, where it is asked for what is missing. */

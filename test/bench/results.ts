@@ -18,6 +18,8 @@ export interface Results {
   readonly machine: string
   /** a small durable write, when it was measured last */
   readonly syncMs: number
+  /** where the paper of the last run came from */
+  readonly paper: string
   readonly measures: Readonly<Record<string, Measured>>
 }
 

@@ -20,8 +20,13 @@ export function markdownOf(
     .filter(({ name }) => name in results.measures)
     .map((measure) => `### ${measure.title}\n\n${tableOf(results, measure, base)}${chartOf(measure)}`)
   const dates = [...new Set(Object.values(results.measures).map(({ date }) => date))].sort()
-  const machine = `Machine: ${results.machine}; a small durable write takes ${rounded(results.syncMs)} ms. Measured on ${dates.join(', ')}.`
-  return [machine, ...sections].join('\n\n')
+  const conditions = `${conditionsOf(results)} Measured on ${dates.join(', ')}.`
+  return [conditions, ...sections].join('\n\n')
+}
+
+/** What one has to know to judge the figures. */
+export function conditionsOf({ machine, syncMs, paper }: Omit<Results, 'measures'>): string {
+  return `Machine: ${machine}; a small durable write takes ${rounded(syncMs)} ms. The paper: ${paper}.`
 }
 
 /** The first figure of every measure, of our relay and of those that people use today: what the project's page shows. */

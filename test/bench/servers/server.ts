@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 import { pinned } from '../machine.js'
 import { dataDirectory, type ServerKind } from './kinds.js'
 
-const startMsMax = 20_000
+const startMsMax = 60_000
 const stopMsMax = 15_000
 
 /** Options of Node for the server's process. */

@@ -12,7 +12,7 @@ const tidyMs = 8_000
 /** A server that was just started is asked for a document that it has on disk. */
 export const firstLoad: Workload = {
   name: 'first-load',
-  title: 'Cold start: first load of a paper of 105,000 characters',
+  title: 'Cold start: first load of the paper',
   metrics: [
     { key: 'ms', label: 'until it is there', unit: 'ms' },
     { key: 'cpu', label: 'CPU', unit: 'ms' },
@@ -67,7 +67,7 @@ export const unchanged: Workload = {
 /** A paper is typed, every key an update of its own. */
 export const keyByKey: Workload = {
   name: 'key-by-key',
-  title: 'The paper typed key by key, 259,778 updates',
+  title: 'The paper typed key by key, every key an update',
   rounds: 1, // long as it is
   skips: ({ keeps }) => !keeps,
   metrics: [
