@@ -10,7 +10,7 @@ import { paperOrigin } from './paper.js'
 import { publish } from './publish.js'
 import { failureOf, figureOf, type Measured, type Results, type Round, type Rounds, ratioOf } from './results.js'
 import { dataDirectory, ours, serverKinds } from './servers/kinds.js'
-import { conditionsOf, markdownOf, rounded, textOf } from './table.js'
+import { conditionsOf, isBoundByLoad, markdownOf, rounded, textOf } from './table.js'
 import { wires } from './wires/index.js'
 import { workloads } from './workloads/index.js'
 
@@ -147,9 +147,8 @@ async function runRounds(measure: Measure, contenders: readonly Contender[]): Pr
 
 function lineOf({ metrics }: Measure, round: Round): string {
   if ('failure' in round) return `no figure: ${round.failure}`
-  const { load } = round.figures
   const figures = metrics.map(({ key, label, unit }) => `${label} ${rounded(round.figures[key] ?? Number.NaN)} ${unit}`)
-  const warning = load !== undefined && load > 0.9 ? [`(the load used ${Math.round(load * 100)}% of its core)`] : []
+  const warning = isBoundByLoad([round]) ? [`(the load used ${rounded(round.figures.load! * 100)}% of its core)`] : []
   return [...figures, ...warning].join(', ')
 }
 

@@ -1,5 +1,5 @@
 import type { Measure } from './measure.js'
-import { failureOf, figureOf, type Results, ratioOf } from './results.js'
+import { failureOf, figureOf, type Results, type Round, ratioOf } from './results.js'
 import { hocuspocusName, ours, yWebsocketName } from './servers/kinds.js'
 import type { Spread } from './statistics.js'
 
@@ -49,6 +49,11 @@ export function overviewOf(results: Results, measures: readonly Measure[]): stri
   return tableText(['less is better', ...servers], rows)
 }
 
+/** The load generator had not enough of its core left to tell the server's latencies from its own. */
+export function isBoundByLoad(rounds: readonly Round[]): boolean {
+  return failureOf(rounds) === null && (figureOf(rounds, 'load')?.median ?? 0) > 0.9
+}
+
 function tableOf(results: Results, { name, metrics }: Measure, base: string): string {
   const { rounds } = results.measures[name]!
   const labels = metrics.map(({ label, unit }) => (unit === '' ? label : `${label}, ${unit}`))
@@ -59,9 +64,12 @@ function tableOf(results: Results, { name, metrics }: Measure, base: string): st
     const figures = metrics.map(({ key }) => textOf(figureOf(ofServer, key)))
     const isBase = server === base || rounds[base] === undefined
     const ratio = isBase ? null : ratioOf(ofServer, rounds[base]!, metrics[0]!.key)
-    return [server, ...figures, textOf(ratio), String(ofServer.length)]
+    const mark = isBoundByLoad(ofServer) ? ' †' : ''
+    return [server + mark, ...figures, textOf(ratio), String(ofServer.length)]
   })
-  return tableText(head, rows)
+  const isMarked = Object.values(rounds).some(isBoundByLoad)
+  const note = isMarked ? '\n\n† The load needed more than nine tenths of its core: latencies are its own.' : ''
+  return tableText(head, rows) + note
 }
 
 /** A table of Markdown, figures to the right. */
