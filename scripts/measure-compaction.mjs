@@ -54,8 +54,8 @@ function typeTrace() {
   return updates
 }
 
-/** A log in a directory of its own, with a compactor beside it. */
-async function openWorld() {
+/** A log in a directory of its own, with a compactor beside it. @param {boolean} isOpen whether somebody has the document open */
+async function openWorld(isOpen) {
   const directory = mkdtempSync(join(tmpdir(), 'syncline-measure-'))
   const log = await openLevelLog(directory)
   const counters = newCounters()
@@ -68,6 +68,7 @@ async function openWorld() {
     counters,
     logger: { debug: nothing, info: nothing, warn: say, error: say },
     thread: new CompactionThread(systemClock),
+    isOpen: () => isOpen,
     keepsHistory: () => false,
     compacted: (document, compacted) => {
       for (const listener of listeners) listener(document, compacted)
@@ -101,13 +102,13 @@ class Document {
 
 /** @param {readonly Uint8Array[]} updates */
 async function measureDisk(updates) {
-  const { directory, log, counters, compactor, listeners } = await openWorld()
+  const { directory, log, counters, compactor, listeners } = await openWorld(true)
   const document = new Document('paper')
   let weight = { basePosition: 0, baseBytes: 0, records: 0, bytes: 0 }
-  listeners.push((_, { base, before }) => {
+  listeners.push((_, { baseBytes, before }) => {
     const basePosition = before.basePosition + before.records
     const [records, bytes] = [weight.records - before.records, weight.bytes - before.bytes]
-    weight = { basePosition, baseBytes: base.length, records, bytes }
+    weight = { basePosition, baseBytes, records, bytes }
   })
   const began = performance.now()
   const perCommit = 100 // a record each, as for somebody who types alone
@@ -159,9 +160,10 @@ async function measureDisk(updates) {
  * Commits of others, one after the other, while a document of 5 MB is compacted.
  *
  * @param {string} what @param {(i: number) => Uint8Array} makePart what each of its parts gives
+ * @param {boolean} isOpen whether somebody has the document open
  */
-async function measureStall(what, makePart) {
-  const { directory, log, compactor, counters } = await openWorld()
+async function measureStall(what, makePart, isOpen) {
+  const { directory, log, compactor, counters } = await openWorld(isOpen)
   const [large, other] = [new Document('large'), new Document('other')]
   /** @type {Append[]} */
   const waiting = []
@@ -196,12 +198,14 @@ async function measureStall(what, makePart) {
   for (let round = 0; round < rounds; round++) {
     // so many keys make a document of 5 MB due when all have left; making them takes the thread that commits
     await written((keys[round] ?? []).map((key) => large.next(key)))
+    const stored = await log.read('large') // a room knows what it weighs
+    if (stored === null) throw new Error('it is not there')
+    const weight = weightOf(stored)
+    await pause(50)
     now.phase = 'quiet'
     await pause(500)
     now.phase = 'busy'
-    const stored = await log.read('large')
-    if (stored === null) throw new Error('it is not there')
-    compactor.request('large', weightOf(stored), 'closed')
+    compactor.request('large', weight, 'closed')
     await compactor.idle()
     await pause(100) // what LevelDB does about it in its background
     now.phase = 'writing'
@@ -213,7 +217,8 @@ async function measureStall(what, makePart) {
   await compactor.close()
   await log.close()
   rmSync(directory, { recursive: true })
-  console.log(`commits of others while ${bytes} bytes of ${what} are compacted, ${counters.compactions} times`)
+  const open = isOpen ? 'that somebody has open' : 'that nobody has open'
+  console.log(`commits of others while ${bytes} bytes of ${what} ${open} are compacted, ${counters.compactions} times`)
   for (const [name, results] of Object.entries(times)) {
     results.sort((a, b) => a - b)
     const at = (/** @type {number} */ share) => results[Math.floor(share * (results.length - 1))]?.toFixed(1)
@@ -279,5 +284,6 @@ if (!existsSync(trace)) {
 } else {
   await measureDisk(typeTrace())
 }
-await measureStall('words', makeParagraph)
-await measureStall('pictures', makePicture)
+await measureStall('words', makeParagraph, false)
+await measureStall('words', makeParagraph, true)
+await measureStall('pictures', makePicture, false)

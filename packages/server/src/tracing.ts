@@ -1,5 +1,6 @@
 import { SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import type { Append, Log } from '@syncline/protocol'
+import { type PackedBases, packedBasesOf } from './log/packedBases.js'
 import { asError } from './logger.js'
 
 /**
@@ -11,18 +12,22 @@ import { asError } from './logger.js'
  * const relay = new Relay(tracedLog(await openLevelLog('./data'), trace.getTracer('syncline')))
  */
 export function tracedLog<L extends Log>(log: L, tracer: Tracer): L {
-  const traced: Pick<Log, 'read' | 'commit' | 'replaceBase'> = {
-    read: (document) =>
-      span(tracer, 'syncline.read', {}, async (add) => {
-        const stored = await log.read(document)
-        add({ 'syncline.records': stored?.records.length ?? 0, 'syncline.bytes': stored?.base?.length ?? 0 })
-        return stored
-      }),
+  const packed = packedBasesOf(log)
+  const reading = <Stored extends Readable>(read: () => Promise<Stored | null>) =>
+    span(tracer, 'syncline.read', {}, async (add) => {
+      const stored = await read()
+      add({ 'syncline.records': stored?.records.length ?? 0, 'syncline.bytes': stored?.base?.length ?? 0 })
+      return stored
+    })
+  const compacting = (base: { readonly length: number }, replace: () => Promise<boolean>) =>
+    span(tracer, 'syncline.compact', { 'syncline.bytes': base.length }, replace)
+  const traced: Pick<Log, 'read' | 'commit' | 'replaceBase'> & PackedBases = {
+    read: (document) => reading(() => log.read(document)),
+    readPacked: (document) => reading(() => packed.readPacked(document)),
     commit: (appends) => span(tracer, 'syncline.commit', sizesOf(appends), () => log.commit(appends)),
-    replaceBase: (document, replacement) =>
-      span(tracer, 'syncline.compact', { 'syncline.bytes': replacement.base.length }, () =>
-        log.replaceBase(document, replacement),
-      ),
+    replaceBase: (document, replacement) => compacting(replacement.base, () => log.replaceBase(document, replacement)),
+    replacePacked: (document, replacement) =>
+      compacting(replacement.base, () => packed.replacePacked(document, replacement)),
   }
   return new Proxy(log, {
     get(target, key) {
@@ -32,6 +37,11 @@ export function tracedLog<L extends Log>(log: L, tracer: Tracer): L {
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+}
+
+interface Readable {
+  readonly base: { readonly length: number } | null
+  readonly records: readonly unknown[]
 }
 
 type Sizes = Readonly<Record<string, number>>

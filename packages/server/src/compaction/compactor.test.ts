@@ -10,6 +10,8 @@ import * as Y from 'yjs'
 import { systemClock } from '../clock.js'
 import { newCounters } from '../counters.js'
 import { MemoryLog } from '../log/memory.js'
+import { packedBasesOf } from '../log/packedBases.js'
+import { toStored, updateOf } from '../log/storedBase.js'
 import type { LogFields } from '../logger.js'
 import { QuietHours } from '../maintenance/quietHours.js'
 import { collect } from './collect.js'
@@ -51,17 +53,19 @@ class Story {
         return isReplaced
       },
     }
-    return new Compactor(log, {
+    return new Compactor(packedBasesOf(log), {
       clock: systemClock,
       counters: this.counters,
       logger: { debug, info: at('info'), warn: at('warn'), error: at('error') },
       thread: {
-        run: async (base, updates) => {
+        run: async (base, updates, { position, isUpdateWanted }) => {
           await this.fault('run')
-          return collect(base ? [base, ...updates] : updates)
+          const update = collect(base ? [updateOf(base), ...updates] : updates) as Uint8Array<ArrayBuffer>
+          return { update: isUpdateWanted ? update : null, base: await toStored(update, position!) }
         },
         close: async () => {},
       },
+      isOpen: (document) => document !== 'shut',
       keepsHistory: (document) => document.startsWith('kept/'),
       compacted: (document, compacted) => void this.told.push({ document, compacted }),
       storageFailed: () => void this.storageFailures++,
@@ -129,13 +133,25 @@ describe('a compactor', () => {
     const { basePosition, base } = await story.expectWhole('notes')
     expect(basePosition).toBe(500)
     expect(base!.length).toBeLessThan(before.bytes)
-    expect(story.told).toEqual([{ document: 'notes', compacted: { base, before } }])
+    expect(story.told).toEqual([{ document: 'notes', compacted: { update: base, baseBytes: base!.length, before } }])
     expect(story.counters).toMatchObject({ compactions: 1, compactionBytesSaved: before.bytes - base!.length })
     expect(story.lines).toMatchObject([{ level: 'info', fields: { document: 'notes', position: 500 } }])
 
     await story.type('notes', 500)
     await story.compact('notes')
     expect((await story.expectWhole('notes')).basePosition).toBe(1_000)
+  })
+
+  test('hands the new update to who has the document open, and to nobody else', async () => {
+    for (const document of ['notes', 'shut']) {
+      await story.type(document, 500)
+      await story.compact(document)
+    }
+    const [open, shut] = [(await story.expectWhole('notes')).base!, (await story.expectWhole('shut')).base!]
+    expect(story.told.map(({ compacted: { update, baseBytes } }) => ({ update, baseBytes }))).toEqual([
+      { update: open, baseBytes: open.length },
+      { update: null, baseBytes: shut.length },
+    ])
   })
 
   test('leaves what can wait to the quiet hours, and what cannot it compacts at once', async () => {

@@ -1,6 +1,7 @@
-import { type ErrorCode, type Log, type LogRecord, type StoredDocument, SynclineError } from '@syncline/protocol'
+import { type ErrorCode, type LogRecord, SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import type { Counters } from '../counters.js'
+import type { PackedBases, PackedDocument, PackedReplacement } from '../log/packedBases.js'
 import { asError, type Logger } from '../logger.js'
 import type { QuietHours } from '../maintenance/quietHours.js'
 import { isDue, isUrgent, keepAfter, type Moment, type Weight, weightOf } from './policy.js'
@@ -8,7 +9,10 @@ import type { CompactionThread } from './thread.js'
 
 /** A base that took the place of records. */
 export interface Compacted {
-  readonly base: Uint8Array
+  /** the base's update; null where nobody had the document open when it was read */
+  readonly update: Uint8Array | null
+  /** how many bytes that has */
+  readonly baseBytes: number
   /** what the document weighed when it was read: all of that is in the base now */
   readonly before: Weight
 }
@@ -19,6 +23,8 @@ export interface CompactorOptions {
   readonly logger: Logger
   readonly counters: Counters
   readonly thread: Pick<CompactionThread, 'run' | 'close'>
+  /** whether somebody has a document open, and is to have the new base's update */
+  readonly isOpen: (document: string) => boolean
   /** whether records of a document are moved aside instead of deleted */
   readonly keepsHistory: (document: string) => boolean
   /** when compaction that can wait is done; null: at any time */
@@ -41,7 +47,7 @@ const lookMs = 15 * 60_000
  * the place of the records that were read. What is not committed, and what a room believes, plays no part.
  */
 export class Compactor {
-  readonly #log: Pick<Log, 'read' | 'replaceBase'>
+  readonly #log: PackedBases
   readonly #options: CompactorOptions
   readonly #queue = new Map<string, Moment>()
   /** the last position of documents that could not be compacted */
@@ -55,7 +61,7 @@ export class Compactor {
   #running: Promise<void> | null = null
   #isClosed = false
 
-  constructor(log: Pick<Log, 'read' | 'replaceBase'>, options: CompactorOptions) {
+  constructor(log: PackedBases, options: CompactorOptions) {
     this.#log = log
     this.#options = options
   }
@@ -123,7 +129,7 @@ export class Compactor {
   async #compact(document: string, moment: Moment): Promise<Error | null> {
     let position = 0
     try {
-      const stored = await this.#log.read(document)
+      const stored = await this.#log.readPacked(document)
       const weight = stored && weightOf(stored)
       // it may have been compacted since it asked
       if (stored === null || weight === null || !this.#isWorthwhile(document, weight, moment)) return null
@@ -141,8 +147,8 @@ export class Compactor {
     }
   }
 
-  async #replace(document: string, stored: StoredDocument, before: Weight): Promise<void> {
-    const { clock, keepsHistory, logger, thread } = this.#options
+  async #replace(document: string, stored: PackedDocument, before: Weight): Promise<void> {
+    const { clock, isOpen, keepsHistory, logger, thread } = this.#options
     const began = clock.now()
     logger.debug(
       { event: 'compaction_started', document, records: before.records, bytes: before.bytes },
@@ -150,33 +156,35 @@ export class Compactor {
     )
     const tail = stored.records.filter(({ position }) => position > before.basePosition)
     const { position, chain } = tail.at(-1)!
-    const base = await thread.run(stored.base, updatesOf(tail))
+    const purpose = { position, isUpdateWanted: isOpen(document) }
+    const made = await thread.run(stored.base, updatesOf(tail), purpose)
+    const [base, update] = [made.base!, made.update]
     const isReplaced = await this.#write(document, {
       point: { epoch: stored.epoch, position, chain },
       base,
       keepAfter: keepAfter(stored.records, base.length, clock.now()),
       keepHistory: keepsHistory(document),
     })
-    if (isReplaced) this.#finish(document, { base, before }, clock.now() - began)
+    if (isReplaced) this.#finish(document, { update, baseBytes: base.length, before }, clock.now() - began)
     else
       logger.info({ event: 'compaction_outrun', document, position }, 'a document is not what was compacted any more')
   }
 
   #finish(document: string, compacted: Compacted, ms: number): void {
     const { counters, logger } = this.#options
-    const { base, before } = compacted
-    const saved = before.baseBytes + before.bytes - base.length
+    const { baseBytes, before } = compacted
+    const saved = before.baseBytes + before.bytes - baseBytes
     this.#refused.delete(document)
     counters.compactions++
     counters.compactionBytesSaved += saved
     const position = before.basePosition + before.records
-    logger.info({ event: 'compacted', document, position, bytes: base.length, saved, ms }, 'a document was compacted')
+    logger.info({ event: 'compacted', document, position, bytes: baseBytes, saved, ms }, 'a document was compacted')
     this.#options.compacted(document, compacted)
   }
 
-  async #write(...replacement: Parameters<Log['replaceBase']>): Promise<boolean> {
+  async #write(document: string, replacement: PackedReplacement): Promise<boolean> {
     try {
-      return await this.#log.replaceBase(...replacement)
+      return await this.#log.replacePacked(document, replacement)
     } catch (error) {
       // of a log that was closed meanwhile, or of a document that cannot be read: nothing was written
       if (error instanceof SynclineError && (error.code === 'closed' || error.code === 'document_damaged')) throw error

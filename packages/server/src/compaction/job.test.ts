@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { packSync } from '../log/packing.js'
+import { cutBase } from '../log/storedBase.js'
 import { copySteps, packJob, stepBytesMax, unpackJob } from './job.js'
 
 const MiB = 1024 * 1024
@@ -12,12 +14,13 @@ function stepsOf(updates: readonly Uint8Array[]): { steps: number[]; tail: Uint8
 describe('a job for the compaction thread', () => {
   test('has the updates as they were', async () => {
     const updates = [1, 3 * MiB, 0, 70_000, 2].map((length, i) => new Uint8Array(length).fill(i + 1))
-    const base = Uint8Array.of(9, 9)
-    const [job, transferred] = await packJob(base, updates)
+    const base = cutBase(1, 2, packSync(Uint8Array.of(9, 9)))
+    const [job, transferred] = await packJob(base, updates, { position: 6, isUpdateWanted: false })
+    expect(job).toMatchObject({ position: 6, isUpdateWanted: false })
     const [first, ...rest] = unpackJob(job)
-    expect(first).toBe(base)
+    expect(first).toEqual(Uint8Array.of(9, 9))
     expect(rest.map((update, i) => Buffer.compare(update, updates[i]!))).toEqual([0, 0, 0, 0, 0])
-    expect(transferred).toEqual([base.buffer, job.tail.buffer, job.lengths.buffer])
+    expect(transferred).toEqual([base.values[0]!.buffer, job.tail.buffer, job.lengths.buffer])
   })
 
   test('is copied in steps, however large one update is', () => {

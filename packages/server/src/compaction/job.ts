@@ -1,38 +1,53 @@
 import { setImmediate } from 'node:timers/promises'
-import { type Packed, spareBytes } from '../log/packing.js'
+import type { ErrorCode } from '@syncline/protocol'
+import { type StoredBase, updateOf } from '../log/storedBase.js'
+
+/** What is to become of a {@link Job}. */
+export interface Purpose {
+  /** up to which position it goes as a base; null where it is not to be stored as one */
+  readonly position: number | null
+  /** whether the update is wanted as it is, too: whoever does not need 5 MB need not free them */
+  readonly isUpdateWanted: boolean
+}
 
 /** A document on its way to the compaction thread; the updates are in one buffer, so that they are transferred as one. */
-export interface Job {
-  readonly base: Uint8Array | null
+export interface Job extends Purpose {
+  readonly base: StoredBase | null
   readonly tail: Uint8Array<ArrayBuffer>
   readonly lengths: Uint32Array<ArrayBuffer>
 }
 
+/** What the compaction thread made of a {@link Job}, as its purpose says. */
+export interface Made {
+  readonly update: Uint8Array<ArrayBuffer> | null
+  readonly base: StoredBase | null
+}
+
 /** What the compaction thread says to a {@link Job}. */
-export type Answer =
-  | {
-      readonly base: Uint8Array<ArrayBuffer>
-      /** as it is stored: the log then need not do it while others wait */
-      readonly packed: Packed
-    }
-  | { readonly code: 'compaction_mismatch' | 'compaction_failed'; readonly reason: string }
+export type Answer = Made | { readonly code: ErrorCode; readonly reason: string }
 
 /** What is copied in one turn of the event loop, in bytes: a millisecond. Commits go on between two of them. */
 export const stepBytesMax = 1024 * 1024
 // an update takes some time however short it is
 const updateBytesMin = 256
 
-/** Makes a job, and tells what of it is to be transferred: a base that has its buffer for itself is given away. */
-export async function packJob(base: Uint8Array | null, updates: readonly Uint8Array[]): Promise<[Job, ArrayBuffer[]]> {
+/** Makes a job, and tells what of it is to be transferred: the parts of the base are given away. */
+export async function packJob(
+  base: StoredBase | null,
+  updates: readonly Uint8Array[],
+  purpose: Purpose,
+): Promise<[Job, ArrayBuffer[]]> {
   const tail = new Uint8Array(bytesOf(updates))
   const lengths = new Uint32Array(updates.length)
   for (const _ of copySteps(updates, tail, lengths)) await setImmediate()
-  const transferred = base !== null && isAlone(base) ? [base.buffer as ArrayBuffer] : []
-  return [{ base, tail, lengths }, [...transferred, tail.buffer, lengths.buffer]]
+  return [{ ...purpose, base, tail, lengths }, [...buffersOf(base), tail.buffer, lengths.buffer]]
 }
 
-function isAlone({ buffer, byteOffset, length }: Uint8Array): boolean {
-  return buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength <= length + spareBytes
+/** What can be given away with a base: the parts that have a buffer for themselves. */
+export function buffersOf(base: StoredBase | null): ArrayBuffer[] {
+  return (base?.values ?? []).flatMap(({ buffer, length }) =>
+    buffer instanceof ArrayBuffer && buffer.byteLength === length ? [buffer] : [],
+  )
 }
 
 /**
@@ -62,9 +77,9 @@ export function* copySteps(
   }
 }
 
-/** All updates of a job, its base first; they share its memory. */
+/** All updates of a job, its base first; the others share its memory. */
 export function unpackJob({ base, tail, lengths }: Job): Uint8Array[] {
-  const updates = base ? [base] : []
+  const updates = base ? [updateOf(base)] : []
   let at = 0
   for (const length of lengths) {
     updates.push(tail.subarray(at, at + length))

@@ -1,4 +1,4 @@
-import type { LogRecord, StoredDocument } from '@syncline/protocol'
+import type { LogRecord } from '@syncline/protocol'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -12,6 +12,12 @@ export interface Weight {
   /** the records after the base */
   readonly records: number
   readonly bytes: number
+}
+
+interface Weighable {
+  readonly base: { readonly length: number } | null
+  readonly basePosition: number
+  readonly records: readonly LogRecord[]
 }
 
 /** When it is asked whether a document is to be compacted: while it is open, or when everybody has left. */
@@ -45,8 +51,8 @@ const keepMs = 7 * dayMs
 // what a record is beside its updates, as stored
 const recordBytes = 20
 
-/** What a document as it was read weighs. */
-export function weightOf({ base, basePosition, records }: StoredDocument): Weight {
+/** What a document as it was read weighs, packed or not. */
+export function weightOf({ base, basePosition, records }: Weighable): Weight {
   const tail = records.filter(({ position }) => position > basePosition)
   const empty = { basePosition, baseBytes: base?.length ?? 0, records: 0, bytes: 0 }
   return tail.reduce(heavier, empty)

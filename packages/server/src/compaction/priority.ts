@@ -1,5 +1,9 @@
 // Imported by the compaction thread before anything else, since loading that takes time, too.
-import { constants, setPriority } from 'node:os'
+import { constants, getPriority, setPriority } from 'node:os'
 
-// whoever waits for a commit goes first; elsewhere than on Linux, threads have no priority of their own
-if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+// Whoever waits for a commit goes first; elsewhere than on Linux, threads have no priority of their own. A process that
+// was itself started with a low one may not raise it.
+const lowest = constants.priority.PRIORITY_LOW
+if (process.platform === 'linux') {
+  setPriority(Math.min(getPriority(process.pid) + constants.priority.PRIORITY_BELOW_NORMAL, lowest))
+}

@@ -5,6 +5,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import * as Y from 'yjs'
 import { root } from '../../../../test/support/tree.js'
 import { type Clock, systemClock } from '../clock.js'
+import { packSync } from '../log/packing.js'
+import { cutBase, type StoredBase, updateOf } from '../log/storedBase.js'
 import { CompactionThread } from './thread.js'
 
 const program = join(root, 'node_modules/.syncline/compaction-worker.mjs')
@@ -19,6 +21,12 @@ function typed(...texts: readonly string[]): Uint8Array[] {
   doc.on('update', (update: Uint8Array) => updates.push(update))
   for (const each of texts) doc.getText().insert(doc.getText().length, each)
   return updates
+}
+
+/** One update of a base and the updates after it, and the base that this is. */
+async function made(base: StoredBase | null, updates: readonly Uint8Array[]) {
+  const { update, base: after } = await thread.run(base, updates, { position: 9, isUpdateWanted: true })
+  return { update: update!, base: after! }
 }
 
 function textOf(update: Uint8Array): string {
@@ -44,42 +52,66 @@ describe('the compaction thread', () => {
   })
   afterEach(() => thread.close())
 
-  test('makes one update of many, job after job', async () => {
-    const updates = typed('a', 'b', 'c', 'd')
-    const base = await thread.run(null, updates.slice(0, 2))
-    expect(textOf(base)).toBe('ab')
-    expect(textOf(await thread.run(base, updates.slice(2)))).toBe('abcd')
-    expect(base.length).toBe(0) // it was given away
-    expect(textOf(await thread.run(null, typed('x'.repeat(1_000_000))))).toHaveLength(1_000_000)
+  test('makes one update of many, and a base that is ready to be stored, job after job', async () => {
+    const updates = typed('a', 'b', 'c', 'd', 'x'.repeat(1_000_000))
+    const first = await made(null, updates.slice(0, 2))
+    expect(textOf(first.update)).toBe('ab')
+    expect(first.base).toMatchObject({ position: 9, length: first.update.length })
+    expect(updateOf(first.base)).toEqual(first.update)
+    const second = await made(first.base, updates.slice(2))
+    expect(textOf(second.update)).toBe(`abcd${'x'.repeat(1_000_000)}`)
+    expect(first.base.values[0]).toHaveLength(0) // it was given away
+    expect(second.base.packedBytes).toBeLessThan(1_000)
+  })
+
+  test('makes what is wanted, and no more', async () => {
+    const updates = typed('a')
+    const alone = await thread.run(null, updates, { position: null, isUpdateWanted: true })
+    expect(alone).toEqual({ update: updates[0], base: null })
+    const { update, base } = await thread.run(null, updates, { position: 1, isUpdateWanted: false })
+    expect(update).toBe(null)
+    expect(updateOf(base!)).toEqual(updates[0])
   })
 
   test('leaves a base alone that shares its memory', async () => {
     const [first, second] = typed('a', 'b')
-    const shared = Buffer.concat([first!, Buffer.from('and more')]).subarray(0, first!.length)
-    expect(textOf(await thread.run(shared, [second!]))).toBe('ab')
-    expect(textOf(shared)).toBe('a')
+    const base = cutBase(1, first!.length, packSync(first!))
+    const values = base.values.map((value) => Buffer.concat([value, Buffer.from('more')]).subarray(0, value.length))
+    const shared = { ...base, values }
+    expect(textOf((await made(shared, [second!])).update)).toBe('ab')
+    expect(textOf(updateOf(shared))).toBe('a')
+  })
+
+  test('tells a base that is damaged', async () => {
+    const [update] = typed('a'.repeat(1_000))
+    const base = cutBase(1, update!.length, packSync(update!))
+    const [part] = base.values
+    part![part!.length >> 1]! ^= 1
+    await expect(made(base, [])).rejects.toMatchObject({ code: 'document_damaged' })
+    const short = { ...cutBase(1, update!.length, packSync(update!)), packedBytes: 1_000 }
+    await expect(made(short, [])).rejects.toMatchObject({ code: 'document_damaged' })
   })
 
   test('tells a document that would change from one that cannot be loaded', async () => {
-    const mismatch = thread.run(null, typed('a', 'b').slice(1))
+    const mismatch = made(null, typed('a', 'b').slice(1))
     await expect(mismatch).rejects.toMatchObject({ code: 'compaction_mismatch' })
-    await expect(thread.run(null, [Uint8Array.of(9)])).rejects.toMatchObject({ code: 'compaction_failed' })
-    expect(textOf(await thread.run(null, typed('a')))).toBe('a')
+    await expect(made(null, [Uint8Array.of(9)])).rejects.toMatchObject({ code: 'compaction_failed' })
+    expect(textOf((await made(null, typed('a'))).update)).toBe('a')
   })
 
   test('takes one job at a time, of a size that memory allows', async () => {
-    const running = thread.run(null, typed('a'))
-    await expect(thread.run(null, typed('b'))).rejects.toThrow('a compaction is running')
+    const running = made(null, typed('a'))
+    await expect(made(null, typed('b'))).rejects.toThrow('a compaction is running')
     await running
-    const large = new Uint8Array(97 * 1024 * 1024)
-    await expect(thread.run(large, [])).rejects.toMatchObject({ code: 'compaction_failed' })
-    expect(large.length).toBeGreaterThan(0)
+    const large = { ...cutBase(1, 2, packSync(Uint8Array.of(0, 0))), length: 97 * 1024 * 1024 }
+    await expect(made(large, [])).rejects.toMatchObject({ code: 'compaction_failed' })
+    expect(large.values[0]!.length).toBeGreaterThan(0)
   })
 
   test('gives up its job when it is closed, and takes none any more', async () => {
-    const running = thread.run(null, typed('a'))
+    const running = made(null, typed('a'))
     await Promise.all([thread.close(), expect(running).rejects.toMatchObject({ code: 'closed' })])
-    await expect(thread.run(null, typed('a'))).rejects.toMatchObject({ code: 'closed' })
+    await expect(made(null, typed('a'))).rejects.toMatchObject({ code: 'closed' })
   })
 })
 
@@ -92,13 +124,13 @@ const unwell = new URL(
     if (what === 2) throw new Error('it is unwell')
     if (what === 3) process.exit(0)
     if (what === 4) for (const kept = [];;) kept.push(new Array(1e6).fill({}))
-    parentPort.postMessage({ base: Uint8Array.of(what) })
+    parentPort.postMessage({ update: Uint8Array.of(what), base: null })
   })
 `)}`,
 )
 
 describe('a compaction thread', () => {
-  const byte = (what: number) => thread.run(null, [Uint8Array.of(what)])
+  const byte = async (what: number) => (await made(null, [Uint8Array.of(what)])).update
   afterEach(() => thread.close())
 
   test.each([

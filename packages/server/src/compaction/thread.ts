@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
-import { rememberPacked } from '../log/packing.js'
-import { type Answer, bytesOf, type Job, packJob } from './job.js'
+import type { StoredBase } from '../log/storedBase.js'
+import { type Answer, bytesOf, type Job, type Made, type Purpose, packJob } from './job.js'
 
 const MiB = 1024 * 1024
 
@@ -56,19 +56,16 @@ export class CompactionThread {
    * Makes one update of a base and the updates after it, see `collect`; one call at a time. The base is given away: it
    * cannot be read afterwards.
    *
-   * @throws SynclineError `compaction_mismatch`, `compaction_failed`, `closed`
+   * @throws SynclineError `compaction_mismatch`, `compaction_failed`, `closed`, and what unpacking the base throws
    */
-  async run(base: Uint8Array | null, updates: readonly Uint8Array[]): Promise<Uint8Array> {
+  async run(base: StoredBase | null, updates: readonly Uint8Array[], purpose: Purpose): Promise<Made> {
     if (this.#isClosed) throw new SynclineError('closed')
     if (this.#isBusy) throw new Error('a compaction is running')
     const bytes = (base?.length ?? 0) + bytesOf(updates)
     if (bytes > jobBytesMax) throw new SynclineError('compaction_failed', `It has ${bytes} bytes of updates`)
-    const answer = await this.#answerTo(base, updates)
-    if ('base' in answer) {
-      rememberPacked(answer.base, answer.packed)
-      return answer.base
-    }
-    throw new SynclineError(this.#isClosed ? 'closed' : answer.code, answer.reason)
+    const answer = await this.#answerTo(base, updates, purpose)
+    if ('code' in answer) throw new SynclineError(this.#isClosed ? 'closed' : answer.code, answer.reason)
+    return answer
   }
 
   /** Ends the thread, and a job with it. */
@@ -77,10 +74,10 @@ export class CompactionThread {
     await this.#worker?.terminate()
   }
 
-  async #answerTo(base: Uint8Array | null, updates: readonly Uint8Array[]): Promise<Answer> {
+  async #answerTo(...work: Parameters<typeof packJob>): Promise<Answer> {
     this.#isBusy = true
     try {
-      const [job, transferred] = await packJob(base, updates)
+      const [job, transferred] = await packJob(...work)
       if (this.#isClosed) throw new SynclineError('closed')
       return await this.#ask(job, transferred)
     } finally {

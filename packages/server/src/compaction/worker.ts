@@ -1,9 +1,11 @@
 // What runs on the compaction thread. It answers each job before it takes the next one.
 import './priority.js'
 import { parentPort } from 'node:worker_threads'
+import { SynclineError } from '@syncline/protocol'
 import { packSync } from '../log/packing.js'
+import { cutBase } from '../log/storedBase.js'
 import { CollectMismatch, collect } from './collect.js'
-import { type Answer, type Job, unpackJob } from './job.js'
+import { type Answer, buffersOf, type Job, unpackJob } from './job.js'
 
 if (parentPort === null) throw new Error('This is the entry of a worker thread')
 const port = parentPort
@@ -12,20 +14,21 @@ port.on('message', (job: Job) => {
   port.postMessage(answer, transferred(answer))
 })
 
-/** What does not get smaller is packed as itself. */
 function transferred(answer: Answer): ArrayBuffer[] {
-  if (!('base' in answer)) return []
-  const buffers = new Set([answer.base.buffer, answer.packed.bytes.buffer as ArrayBuffer])
-  return [...buffers]
+  if ('code' in answer) return []
+  return [...(answer.update ? [answer.update.buffer] : []), ...buffersOf(answer.base)]
 }
 
 function answerTo(job: Job): Answer {
   try {
-    const base = collect(unpackJob(job))
+    const { position, isUpdateWanted } = job
     // encoded by Yjs into a buffer of its own
-    return { base: base as Uint8Array<ArrayBuffer>, packed: packSync(base) }
+    const update = collect(unpackJob(job)) as Uint8Array<ArrayBuffer>
+    const base = position === null ? null : cutBase(position, update.length, packSync(update))
+    return { update: isUpdateWanted ? update : null, base }
   } catch (error) {
     if (error instanceof CollectMismatch) return { code: 'compaction_mismatch', reason: error.message }
+    if (error instanceof SynclineError) return { code: error.code, reason: error.message }
     return { code: 'compaction_failed', reason: String(error) }
   }
 }

@@ -47,8 +47,8 @@ export class Validation {
 
   /** It comes back as the thread loads it: the same document. */
   #collected(update: Uint8Array): Promise<Uint8Array> {
-    const turn = this.#turn.then(() => this.#thread.run(null, [update]))
+    const turn = this.#turn.then(() => this.#thread.run(null, [update], { position: null, isUpdateWanted: true }))
     this.#turn = turn.catch(() => {})
-    return turn
+    return turn.then((made) => made.update!)
   }
 }

@@ -1,12 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
-import { SynclineError } from '@syncline/protocol'
 import type { Database } from './directory.js'
 import { baseKey, baseRange, documentKey, historyKey, positionOf, recordRange } from './keys.js'
 import { unpack } from './packing.js'
-import { type DocumentHead, decodeBasePart, encodeBasePart, encodeDocument } from './values.js'
+import { BaseParts, partCount, type StoredBase, storedBase } from './storedBase.js'
+import { type DocumentHead, encodeDocument } from './values.js'
 
-// LevelDB writes one batch after the other: behind one of 5 MB every commit would wait for its fsync, some 30 ms
-const partBytes = 256 * 1024
 // between two of them commits have the disk for themselves, and LevelDB, whose memory table takes 16 of them, the time to
 // write it out: where it is full again before that is done, everybody waits
 const partPauseMs = 10
@@ -16,61 +14,68 @@ const moveBytes = 256 * 1024
 type Snapshot = ReturnType<Database['snapshot']>
 type Batch = ReturnType<Database['batch']>
 
-/** Reads a document's base; null where it has none. */
+/** Reads a document's base as it is stored; null where it has none. */
+export async function readStoredBase(
+  database: Database,
+  document: string,
+  head: DocumentHead,
+  snapshot: Snapshot,
+): Promise<StoredBase | null> {
+  if (head.basePosition === 0) return null
+  const values: Uint8Array[] = []
+  for await (const value of partsOf(database, document, head, snapshot)) values.push(value)
+  return storedBase(head, values)
+}
+
+/** Reads the update of a document's base; null where it has none. */
 export async function readBase(
   database: Database,
   document: string,
-  { basePosition, baseBytes, packing }: DocumentHead,
+  head: DocumentHead,
   snapshot: Snapshot,
 ): Promise<Uint8Array | null> {
+  const { basePosition, baseBytes, packing } = head
   if (basePosition === 0) return null
-  const bytes = new Uint8Array(baseBytes)
-  let at = 0
-  let index = 0
-  for await (const value of database.values({ ...baseRange(document, basePosition, basePosition), snapshot })) {
-    const part = decodeBasePart(value)
-    if (part.position !== basePosition || part.index !== index++ || part.bytes.length > baseBytes - at) {
-      throw new SynclineError('document_damaged', `The base up to ${basePosition} has a part that is not its own`)
-    }
-    bytes.set(part.bytes, at)
-    at += part.bytes.length
-  }
-  if (at < baseBytes) {
-    throw new SynclineError('document_damaged', `The base up to ${basePosition} lacks ${baseBytes - at} bytes`)
-  }
-  return unpack({ packing, bytes })
+  const parts = new BaseParts(basePosition, baseBytes)
+  // each is checked by itself, which takes half a millisecond
+  for await (const value of partsOf(database, document, head, snapshot)) parts.add(value)
+  return unpack({ packing, bytes: parts.joined() })
+}
+
+function partsOf(database: Database, document: string, { basePosition }: DocumentHead, snapshot: Snapshot) {
+  return database.values({ ...baseRange(document, basePosition, basePosition), snapshot })
 }
 
 /**
  * Puts a base in the place of another one. Its parts are nothing until the head names them, which it does in one batch
  * with the last of them and the end of the old ones.
  *
- * @param bytes the new base, packed
+ * @param base the new one
  * @param also writes into that batch, before the head
  */
 export async function swapBase(
   database: Database,
   document: string,
   [before, after]: readonly [DocumentHead, DocumentHead],
-  bytes: Uint8Array,
+  base: StoredBase,
   also: (batch: Batch) => void = () => {},
 ): Promise<void> {
-  const { basePosition: position } = after
-  const put = (batch: Batch, index: number) => {
-    const part = { position, index, bytes: bytes.subarray(index * partBytes, (index + 1) * partBytes) }
-    return batch.put(baseKey(document, position, index), encodeBasePart(part))
-  }
+  const { position, packing, packedBytes, values } = base
   // what a crash left of an earlier attempt
   await database.clear(baseRange(document, before.basePosition + 1, Number.MAX_SAFE_INTEGER))
-  const last = partCount(bytes.length) - 1
+  const last = values.length - 1
   // each with its own fsync: that of the last one may be of another file
-  for (let index = 0; index < last; index++) {
-    await put(database.batch(), index).write({ sync: true })
+  for (const [index, value] of values.slice(0, last).entries()) {
+    await database
+      .batch()
+      .put(baseKey(document, position, index), value)
+      .write({ sync: true })
     await setTimeout(partPauseMs)
   }
+  const head = { ...after, basePosition: position, packing, baseBytes: packedBytes }
   const batch = database.batch()
   also(batch)
-  put(batch, last).put(documentKey(document), encodeDocument(after))
+  batch.put(baseKey(document, position, last), values[last]!).put(documentKey(document), encodeDocument(head))
   for (let old = 0; old < partCount(before.baseBytes); old++) batch.del(baseKey(document, before.basePosition, old))
   await batch.write({ sync: true })
 }
@@ -99,8 +104,4 @@ export async function removeRecords(
   } finally {
     await entries.close()
   }
-}
-
-function partCount(bytes: number): number {
-  return Math.ceil(bytes / partBytes)
 }

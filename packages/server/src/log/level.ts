@@ -21,12 +21,13 @@ import {
   storageFailed,
 } from './adapter.js'
 import { type BackupManifest, writeBackup } from './backup.js'
-import { readBase, removeRecords, swapBase } from './bases.js'
+import { readBase, readStoredBase, removeRecords, swapBase } from './bases.js'
 import { type Database, openDatabase } from './directory.js'
 import { documentKey, documentRange, historyRange, nameOf, positionOf, recordKey, recordRange } from './keys.js'
 import { type Note, type NoteSpace, type NotingLog, putNotes, readNotes } from './notes.js'
-import { pack } from './packing.js'
+import type { PackedBases, PackedDocument, PackedReplacement } from './packedBases.js'
 import { assertNotDeleted, createDocument, readPast, removeDocument } from './removal.js'
+import { toStored } from './storedBase.js'
 import { type DocumentHead, decodeDocument, encodeDocument, newDocumentHead } from './values.js'
 
 type Snapshot = ReturnType<Database['snapshot']>
@@ -55,7 +56,7 @@ export async function openLevelLog(directory: string): Promise<LevelLog> {
  * After a commit that LevelDB could not write, it refuses everything with `storage_failed` and is of no further use:
  * LevelDB itself would go on, and lose what it calls written. Close it and open the directory again.
  */
-export class LevelLog implements NotingLog {
+export class LevelLog implements NotingLog, PackedBases {
   readonly #database: Database
   /** last positions of some documents: a cache, so that a commit reads nothing */
   readonly #heads = new Map<string, number>()
@@ -70,7 +71,13 @@ export class LevelLog implements NotingLog {
 
   async read(document: string): Promise<StoredDocument | null> {
     this.#assertOpen()
-    return this.#atOnePoint((snapshot) => this.#read(document, snapshot))
+    return this.#atOnePoint((snapshot) => this.#read(document, snapshot, readBase))
+  }
+
+  /** Reads a document without unpacking its base. */
+  async readPacked(document: string): Promise<PackedDocument | null> {
+    this.#assertOpen()
+    return this.#atOnePoint((snapshot) => this.#read(document, snapshot, readStoredBase))
   }
 
   async commit(appends: readonly Append[], notes: readonly Note[] = []): Promise<void> {
@@ -83,15 +90,19 @@ export class LevelLog implements NotingLog {
 
   async replaceBase(document: string, replacement: BaseReplacement): Promise<boolean> {
     this.#assertOpen()
-    const packed = await pack(replacement.base)
+    const base = await toStored(replacement.base, replacement.point.position)
+    return this.replacePacked(document, { ...replacement, base })
+  }
+
+  /** Like `replaceBase`, with a base that is packed already. */
+  async replacePacked(document: string, replacement: PackedReplacement): Promise<boolean> {
+    this.#assertOpen()
     return this.#rewrite(async () => {
       const heads = await this.#atOnePoint((snapshot) => this.#headsOfReplacement(document, replacement, snapshot))
       if (heads === null) return false
-      const [before, after] = heads
-      const { packing, bytes } = packed
       await this.#written(async () => {
-        await swapBase(this.#database, document, [before, { ...after, packing, baseBytes: bytes.length }], bytes)
-        await removeRecords(this.#database, document, after.start.position, replacement.keepHistory)
+        await swapBase(this.#database, document, heads, replacement.base)
+        await removeRecords(this.#database, document, heads[1].start.position, replacement.keepHistory)
       })
       return true
     })
@@ -172,7 +183,11 @@ export class LevelLog implements NotingLog {
     await this.#database.close()
   }
 
-  async #read(document: string, snapshot: Snapshot): Promise<StoredDocument | null> {
+  async #read<Base>(
+    document: string,
+    snapshot: Snapshot,
+    baseOf: (database: Database, document: string, head: DocumentHead, snapshot: Snapshot) => Promise<Base | null>,
+  ): Promise<(Omit<StoredDocument, 'base'> & { readonly base: Base | null }) | null> {
     const value = await this.#database.get(documentKey(document), { snapshot })
     const past = await readPast(this.#database, document, snapshot)
     if (value === undefined) {
@@ -183,7 +198,7 @@ export class LevelLog implements NotingLog {
     }
     const head = decodeDocument(value)
     const { epoch, basePosition, start } = head
-    const base = await readBase(this.#database, document, head, snapshot)
+    const base = await baseOf(this.#database, document, head, snapshot)
     const records = await this.#readRecords(document, start, snapshot)
     // it begins with a record, unless it begins anew
     if (base === null && records.length === 0 && past.time === 0) {
@@ -200,7 +215,7 @@ export class LevelLog implements NotingLog {
   /** The document's head and what replaces it; null where the replacement is not one of this history, or too late. */
   async #headsOfReplacement(
     document: string,
-    { point, keepAfter }: BaseReplacement,
+    { point, keepAfter }: PackedReplacement,
     snapshot: Snapshot,
   ): Promise<[DocumentHead, DocumentHead] | null> {
     const value = await this.#database.get(documentKey(document), { snapshot })

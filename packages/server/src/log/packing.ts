@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { brotliCompress, brotliCompressSync, brotliDecompress, constants } from 'node:zlib'
+import { brotliCompress, brotliCompressSync, brotliDecompress, brotliDecompressSync, constants } from 'node:zlib'
 import { joinBytes, SynclineError } from '@syncline/protocol'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
@@ -18,30 +18,20 @@ export interface Packed {
 const quality = 5
 const chunkBytesMin = 64
 const lengthBytesMax = 8
-/** What the buffer of an update that was unpacked has beyond it. */
-export const spareBytes = 1
+/** what the buffer of an update that was unpacked has beyond it */
+const spareBytes = 1
 
 const compress = promisify(brotliCompress)
 const decompress = promisify(brotliDecompress)
 
-/** What was packed elsewhere, until {@link pack} is asked for it. */
-const packedBefore = new WeakMap<Uint8Array, Packed>()
-
-/** Packs an update as small as is worth the time, on a thread of the pool, unless it was {@link rememberPacked}. */
+/** Packs an update as small as is worth the time, on a thread of the pool. */
 export async function pack(update: Uint8Array): Promise<Packed> {
-  const known = packedBefore.get(update)
-  packedBefore.delete(update)
-  return known ?? smaller(update, await compress(update, optionsFor(update)))
+  return smaller(update, await compress(update, optionsFor(update)))
 }
 
 /** Packs an update on this thread. */
 export function packSync(update: Uint8Array): Packed {
   return smaller(update, brotliCompressSync(update, optionsFor(update)))
-}
-
-/** Tells what {@link pack} of this very update will give, where somebody with more time has packed it already. */
-export function rememberPacked(update: Uint8Array, packed: Packed): void {
-  packedBefore.set(update, packed)
 }
 
 function optionsFor({ length }: Uint8Array) {
@@ -56,23 +46,67 @@ function smaller(update: Uint8Array, compressed: Uint8Array): Packed {
 }
 
 /**
- * Gives the update back. It may share memory with what was packed.
+ * Gives the update back, from a thread of the pool. It may share memory with what was packed.
  *
  * @throws SynclineError `document_damaged` where it was not packed like this, `unknown_format` for a later packing
  */
-export async function unpack({ packing, bytes }: Packed): Promise<Uint8Array> {
-  if (packing === plain) return bytes
-  if (packing !== brotli) throw new SynclineError('unknown_format', `The base has packing ${packing}`)
+export async function unpack(packed: Packed): Promise<Uint8Array> {
+  if (!isCompressed(packed)) return packed.bytes
   try {
-    const decoder = decoding.createDecoder(bytes)
-    const length = decoding.readVarUint(decoder)
-    const compressed = decoding.readTailAsUint8Array(decoder)
-    const update = await decompress(compressed, { chunkSize: chunkBytes(length), maxOutputLength: length })
-    if (update.length !== length) throw new RangeError(`It has ${update.length} bytes instead of ${length}`)
-    return new Uint8Array(update.buffer, update.byteOffset, length) // a plain one, not a Buffer
+    const { length, compressed, options } = openPacked(packed)
+    return whole(await decompress(compressed, options), length)
   } catch (error) {
-    throw Object.assign(new SynclineError('document_damaged', 'The base cannot be unpacked'), { cause: error })
+    throw unpackable(error)
   }
+}
+
+/** Like {@link unpack}, on this thread. */
+export function unpackSync(packed: Packed): Uint8Array {
+  if (!isCompressed(packed)) return packed.bytes
+  try {
+    const { length, compressed, options } = openPacked(packed)
+    return whole(brotliDecompressSync(compressed, options), length)
+  } catch (error) {
+    throw unpackable(error)
+  }
+}
+
+/**
+ * How many bytes the update has, without unpacking it; the first bytes of what is packed are enough.
+ *
+ * @param packedBytes how many bytes all of it has
+ * @throws SynclineError `document_damaged`, `unknown_format`
+ */
+export function unpackedBytes(packed: Packed, packedBytes: number): number {
+  if (!isCompressed(packed)) return packedBytes
+  try {
+    return decoding.readVarUint(decoding.createDecoder(packed.bytes))
+  } catch (error) {
+    throw unpackable(error)
+  }
+}
+
+function isCompressed({ packing }: Packed): boolean {
+  if (packing !== plain && packing !== brotli) {
+    throw new SynclineError('unknown_format', `The base has packing ${packing}`)
+  }
+  return packing === brotli
+}
+
+function openPacked({ bytes }: Packed) {
+  const decoder = decoding.createDecoder(bytes)
+  const length = decoding.readVarUint(decoder)
+  const compressed = decoding.readTailAsUint8Array(decoder)
+  return { length, compressed, options: { chunkSize: chunkBytes(length), maxOutputLength: length } }
+}
+
+function whole(update: Buffer, length: number): Uint8Array {
+  if (update.length !== length) throw new RangeError(`It has ${update.length} bytes instead of ${length}`)
+  return new Uint8Array(update.buffer, update.byteOffset, length) // a plain one, not a Buffer
+}
+
+function unpackable(error: unknown): SynclineError {
+  return Object.assign(new SynclineError('document_damaged', 'The base cannot be unpacked'), { cause: error })
 }
 
 /**

@@ -22,8 +22,8 @@ import {
   recordKey,
   recordRange,
 } from './keys.js'
-import { pack } from './packing.js'
 import { readPast } from './removal.js'
+import { toStored } from './storedBase.js'
 import { type DocumentHead, decodeBasePart, decodeDocument, encodeDocument, encodePast, type Past } from './values.js'
 
 type Snapshot = ReturnType<Database['snapshot']>
@@ -272,9 +272,8 @@ async function writeHead(
     })
   }
   const updates = folded.flatMap(({ runs }) => runs.map(({ update }) => update))
-  const packed = await pack(mergeUpdates([(await readBase(database, name, before, snapshot))!, ...updates]))
-  const after = { ...before, basePosition: position, packing: packed.packing, baseBytes: packed.bytes.length }
-  await swapBase(database, name, [before, after], packed.bytes, last)
+  const update = mergeUpdates([(await readBase(database, name, before, snapshot))!, ...updates])
+  await swapBase(database, name, [before, before], await toStored(update, position), last)
 }
 
 async function written(database: Database, fill: (batch: Batch) => void): Promise<void> {

@@ -206,16 +206,17 @@ export class LiveRoom implements CommitSource {
   }
 
   /** The log has a new base. */
-  compacted({ base, before }: Compacted): void {
+  compacted({ update, baseBytes, before }: Compacted): void {
     // a room that is loading reads the log; one that was loaded since has read this base
     if (this.#state.at !== 'live' || this.#weight.basePosition !== before.basePosition) return
     this.#weight = {
       basePosition: before.basePosition + before.records,
-      baseBytes: base.length,
+      baseBytes,
       records: this.#weight.records - before.records,
       bytes: this.#weight.bytes - before.bytes,
     }
-    this.#input({ type: 'compacted', base, position: this.#weight.basePosition }, null)
+    // one that was opened meanwhile goes on with what it was loaded with
+    if (update) this.#input({ type: 'compacted', base: update, position: this.#weight.basePosition }, null)
   }
 
   /** Edits are refused from here on, or taken again. */

@@ -29,6 +29,7 @@ export class Rooms {
     this.#compactor = new Compactor(this.#storage, {
       ...options,
       thread: new CompactionThread(options.clock),
+      isOpen: (document) => this.#rooms.has(document),
       compacted: (document, compacted) => this.#rooms.get(document)?.compacted(compacted),
       storageFailed: (error) => this.#storageFailed(error),
     })

@@ -1,7 +1,8 @@
-import type { BaseReplacement, DocumentInfo, Log, StoredDocument } from '@syncline/protocol'
+import type { DocumentInfo, Log, StoredDocument } from '@syncline/protocol'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import { type CommitSource, Committer } from '../log/committer.js'
+import { type PackedBases, type PackedDocument, type PackedReplacement, packedBasesOf } from '../log/packedBases.js'
 import type { Logger } from '../logger.js'
 
 const retryMsMin = 250
@@ -33,7 +34,7 @@ type StorageState = 'ready' | 'failed' | 'closed'
  * The log and its committer, through failures. After a failed write nothing is known of what the disk has: the log is
  * closed and opened anew, and until that has worked every call is refused with `storage_failed`.
  */
-export class Storage {
+export class Storage implements PackedBases {
   readonly #options: StorageOptions
   #log: Log
   #committer: Committer
@@ -56,15 +57,21 @@ export class Storage {
   }
 
   /** @throws SynclineError `storage_failed`, and what the log throws */
+  readPacked(document: string): Promise<PackedDocument | null> {
+    this.assertReady()
+    return packedBasesOf(this.#log).readPacked(document)
+  }
+
+  /** @throws SynclineError `storage_failed`, and what the log throws */
   list(options: Parameters<Log['list']>[0]): Promise<DocumentInfo[]> {
     this.assertReady()
     return this.#log.list(options)
   }
 
   /** @throws SynclineError `storage_failed`, and what the log throws; `fail` has to be told */
-  replaceBase(document: string, replacement: BaseReplacement): Promise<boolean> {
+  replacePacked(document: string, replacement: PackedReplacement): Promise<boolean> {
     this.assertReady()
-    return this.#log.replaceBase(document, replacement)
+    return packedBasesOf(this.#log).replacePacked(document, replacement)
   }
 
   /** @throws SynclineError `storage_failed`, and what the log throws; `fail` has to be told */

@@ -1,5 +1,6 @@
 import { type Append, type BaseReplacement, type Log, type StoredDocument, SynclineError } from '@syncline/protocol'
 import { keepsNotes, type Note } from '../log/notes.js'
+import { type PackedBases, type PackedDocument, type PackedReplacement, packedBasesOf } from '../log/packedBases.js'
 import { type Fact, factsOf, withFact } from './facts.js'
 
 // documents that were created, and have no record yet
@@ -22,7 +23,7 @@ export interface NewsReader {
  * whenever the process ends. There is one note for each document, so what waits is bounded by the documents; it goes when
  * all have been told.
  */
-export class NewsLog implements Log {
+export class NewsLog implements Log, PackedBases {
   readonly #log: Log
   readonly #reader: NewsReader
   /** what the log's notes say, and what came since they were written */
@@ -111,8 +112,16 @@ export class NewsLog implements Log {
     return this.#log.read(document)
   }
 
+  readPacked(document: string): Promise<PackedDocument | null> {
+    return packedBasesOf(this.#log).readPacked(document)
+  }
+
   replaceBase(document: string, replacement: BaseReplacement): Promise<boolean> {
     return this.#log.replaceBase(document, replacement)
+  }
+
+  replacePacked(document: string, replacement: PackedReplacement): Promise<boolean> {
+    return packedBasesOf(this.#log).replacePacked(document, replacement)
   }
 
   history(...given: Parameters<Log['history']>): ReturnType<Log['history']> {

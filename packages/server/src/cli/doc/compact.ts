@@ -40,6 +40,7 @@ async function compact(log: LevelLog, name: string, keepHistory: readonly string
     logger: createLogger('silent'),
     counters: newCounters(),
     thread: new CompactionThread(systemClock),
+    isOpen: () => false,
     keepsHistory: nameMatcher(keepHistory),
     compacted: () => {},
     storageFailed: () => {},
