@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './directory.js'
 import { baseKey, documentKey, formatKey, recordKey } from './keys.js'
 import { LevelLog, openLevelLog } from './level.js'
+import { toStored, updateOf } from './storedBase.js'
 
 const epoch = '00c0ffee00c0ffee'
 let directory: string
@@ -281,6 +282,23 @@ describe('a replacement of the base', () => {
       expect(writes.reduce((sum, bytes) => sum + bytes)).toBeGreaterThan(base.length)
       expect(Math.max(...writes)).toBeLessThan(300 * 1024)
     })
+  })
+
+  test('is given and taken as it is stored, for others to unpack and to pack', async () => {
+    expect((await log.readPacked('notes'))?.base).toBe(null)
+    const { chain } = heads.get('notes')!
+    const base = await toStored(large, records)
+    const replacement = { point: { epoch, position: records, chain }, keepAfter: records, keepHistory: false }
+    expect(await log.replacePacked('notes', { ...replacement, base })).toBe(true)
+    expect(await log.replacePacked('notes', { ...replacement, base })).toBe(false)
+    const { base: stored, ...rest } = (await log.readPacked('notes'))!
+    expect(stored).toMatchObject({ position: records, length: large.length })
+    expect(Buffer.compare(updateOf(stored!), large)).toBe(0)
+    expect({ ...rest, base: null }).toEqual({ ...(await log.read('notes')), base: null })
+
+    await behindItsBack((database) => database.del(baseKey('notes', records, 2)))
+    const torn = (await log.readPacked('notes'))!.base!
+    expect(() => updateOf(torn)).toThrow('has a part that is not its own')
   })
 
   test('does not confuse a commit that asks meanwhile where the document ends', async () => {
