@@ -100,14 +100,14 @@ export class Writing {
 }
 
 /** The text of a document as it is stored. */
-export function textOf(stored: StoredDocument | null): string {
+export function textOf(stored: StoredDocument | null, root = ''): string {
   const doc = new Y.Doc()
   if (stored?.base) Y.applyUpdate(doc, stored.base)
   for (const { position, runs } of stored?.records ?? []) {
     if (position > stored!.basePosition) for (const { update } of runs) Y.applyUpdate(doc, update)
   }
   if (doc.store.pendingStructs) throw new Error('what is stored refers to something that is missing')
-  return doc.getText().toString()
+  return doc.getText(root).toString()
 }
 
 /** Runs something on the log of a directory that nobody has open. */

@@ -7,6 +7,7 @@ import { Level } from 'level'
 import { openLevelLog } from '../../packages/server/src/log/level.js'
 import { repairLog } from '../../packages/server/src/log/maintenance.js'
 import { restoreBackup } from '../../packages/server/src/log/restore.js'
+import { compactNotes, importFrom } from './changes.js'
 
 const [operation, data, other, killAt] = process.argv.slice(2) as [string, string, string, string]
 const time = 1_767_225_600_000
@@ -32,6 +33,8 @@ async function run(): Promise<void> {
     if (operation === 'delete') await log.remove('notes', time)
     if (operation === 'create') await log.create('deleted', 'aaaaaaaaaaaaaaaa')
     if (operation === 'backup') await log.backUp(other, time)
+    if (operation === 'compact') await compactNotes(log)
+    if (operation === 'import') await importFrom(other, log, data)
     isArmed = false
     await log.close()
   }

@@ -11,6 +11,8 @@ import { checkLog, repairLog } from '../../packages/server/src/log/maintenance.j
 import { restoreBackup } from '../../packages/server/src/log/restore.js'
 import { flip, keyAt, textOf, Writing, withLog } from '../cli/support.js'
 import { bundleProgram } from '../support/bundle.js'
+import { writeYLeveldb } from '../support/yLeveldb.js'
+import { compactNotes, importFrom } from './changes.js'
 
 const words = Array.from({ length: 40 }, (_, i) => `${i} `)
 const whole = words.join('')
@@ -125,6 +127,53 @@ describe('a crash at each step', () => {
       await withLog(data, (log) => log.create('deleted', 'bbbbbbbbbbbbbbbb'))
       expect(await stateOf(data)).toEqual({ ...before, deleted: '' })
     })
+  })
+
+  test('of a compaction leaves the document as it was; doing it again ends it', { timeout: 120_000 }, async () => {
+    const long = mkdtempSync(join(directory, 'long-'))
+    copy(long)
+    await addPictures(long, 3)
+    const state = { ...before, notes: whole + picture.repeat(3) }
+    const begin = (data: string) => cpSync(long, data, { recursive: true })
+    const seen = new Set<number>()
+    await atEachStep('compact', begin, async (data, _, isKilled) => {
+      expect(await stateOf(data)).toEqual(state)
+      const { basePosition } = await withLog(data, async (log) => (await log.read('notes'))!)
+      if (!isKilled) expect(basePosition).toBe(words.length + 3)
+      seen.add(basePosition)
+      await addPictures(data, 1)
+      await withLog(data, compactNotes)
+      expect(await stateOf(data)).toEqual({ ...state, notes: state.notes + picture })
+      // what the crash left is gone, and the history has each record once
+      await checkLog(data, { deep: true, time: 4 }, async ({ faults }) => expect(faults).toEqual([]))
+      const history = await withLog(data, (log) => log.history('notes'))
+      expect(history.map(({ position }) => position)).toEqual(Array.from({ length: words.length + 3 }, (_, i) => i + 1))
+    })
+    expect([...seen]).toEqual([words.length, words.length + 3])
+  })
+
+  test('of an import leaves whole documents; doing it again brings the others', { timeout: 120_000 }, async () => {
+    const names = Array.from({ length: 520 }, (_, i) => `document ${i}`) // three commits
+    const source = join(directory, 'source')
+    await writeYLeveldb(source, names)
+    const seen = new Set<number>()
+    const begin = (data: string) => {
+      copy(data)
+      cpSync(source, join(data, '..', 'other'), { recursive: true })
+    }
+    await atEachStep('import', begin, async (data, other, isKilled) => {
+      await withLog(data, async (log) => {
+        const count = (await log.list({ prefix: 'document ' })).length
+        if (!isKilled) expect(count).toBe(names.length)
+        seen.add(count)
+        await importFrom(other, log, data)
+        expect(await log.list({ prefix: 'document ' })).toHaveLength(names.length)
+        const some = names.filter((_, i) => i % 13 === 0)
+        for (const name of some) expect(textOf(await log.read(name), 'text')).toBe(`This is ${name}`)
+      })
+      expect(await stateOf(data)).toEqual(before)
+    })
+    expect(seen.size).toBe(4)
   })
 
   const repairs: readonly {

@@ -10,8 +10,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
 import { Level } from 'level'
-import * as encoding from 'lib0/encoding'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { updatesOf } from '../../packages/server/src/import/addition.js'
@@ -20,6 +20,7 @@ import { openLevelLog } from '../../packages/server/src/log/index.js'
 import { emptyDirectory, killedWhen, syncline } from '../cli/syncline.js'
 import { joinYWebsocket } from '../support/clients.js'
 import { startRelay } from '../support/relay.js'
+import { writeYLeveldb } from '../support/yLeveldb.js'
 
 const databases = fileURLToPath(new URL('../fixtures/import/databases', import.meta.url))
 
@@ -312,30 +313,6 @@ describe('an import', () => {
     expect([help.code, help.out.toString()]).toEqual([0, expect.stringContaining('--names')])
   })
 })
-
-/** Writes documents as y-leveldb does, but for what it finds its documents by. */
-async function writeYLeveldb(directory: string, names: readonly string[]): Promise<void> {
-  const database = new Level<Uint8Array, Uint8Array>(directory, { keyEncoding: 'view', valueEncoding: 'view' })
-  await database.open()
-  const batch = database.batch()
-  for (const name of names) {
-    const doc = new Y.Doc()
-    doc.getText('text').insert(0, `This is ${name}`)
-    batch.put(updateKey(name), Y.encodeStateAsUpdate(doc))
-  }
-  await batch.write()
-  await database.close()
-}
-
-function updateKey(name: string): Uint8Array {
-  const encoder = encoding.createEncoder()
-  for (const part of ['v1', name, 'update']) {
-    encoding.writeUint8(encoder, 0)
-    encoding.writeVarString(encoder, part)
-  }
-  encoding.writeUint8Array(encoder, Uint8Array.of(1, 0, 0, 0, 0))
-  return encoding.toUint8Array(encoder)
-}
 
 function overwrite(file: string, from: number, to: number): void {
   const bytes = readFileSync(file)
