@@ -10,6 +10,8 @@ import { differenceBetween } from './difference.js'
 // looking at a document costs what it weighs: no more often than this, and a tenth of the time at most
 const lookMsMin = 50
 const lookShare = 10
+// each part of each document that somebody follows is looked at by itself: all of them have half of the time at most
+const allShare = 2
 // patches that are kept for readers who come back or are slow; older ones get the whole value
 const patchesMax = 256
 const patchesBytesMax = 1024 * 1024
@@ -31,6 +33,7 @@ export class Feed {
   readonly #document: LiveDocument
   readonly #tokens: readonly string[]
   readonly #clock: Clock
+  readonly #feeds: () => number
   readonly #listeners = new Set<() => void>()
   readonly #steps: Step[] = []
   #stepsBytes = 0
@@ -39,10 +42,12 @@ export class Feed {
   #isDue = false
   #stopObserving = () => {}
 
-  constructor(document: LiveDocument, tokens: readonly string[], clock: Clock) {
+  /** @param feeds how many there are */
+  constructor(document: LiveDocument, tokens: readonly string[], clock: Clock, feeds: () => number) {
     this.#document = document
     this.#tokens = tokens
     this.#clock = clock
+    this.#feeds = feeds
   }
 
   /** Reads the value for the first time. */
@@ -84,7 +89,8 @@ export class Feed {
   async #lookAndRest(): Promise<void> {
     const start = performance.now()
     await this.#look().catch(() => {}) // whoever reads is told that the document has ended
-    const restMs = (performance.now() - start) * lookShare - lookMsMin
+    const share = Math.max(lookShare, allShare * this.#feeds())
+    const restMs = (performance.now() - start) * share - lookMsMin
     const again = () => {
       this.#isDue = false
       if (!this.#document.isOver && this.#document.point.position !== this.#point?.position) this.#lookLater()
@@ -136,6 +142,7 @@ interface Entry {
 export class Feeds {
   readonly #clock: Clock
   readonly #entries = new Map<LiveDocument, Map<string, Entry>>()
+  #count = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -164,11 +171,13 @@ export class Feeds {
     if (!entries || !entry || --entry.readers > 0) return
     entry.feed.stop()
     entries.delete(pointer)
+    this.#count--
     if (entries.size === 0) this.#entries.delete(document)
   }
 
   #start(document: LiveDocument, pointer: string): Entry {
-    const feed = new Feed(document, parsePointer(pointer), this.#clock)
+    const feed = new Feed(document, parsePointer(pointer), this.#clock, () => this.#count)
+    this.#count++
     const entry = { feed, started: feed.start(), readers: 0 }
     const entries = this.#entries.get(document) ?? new Map<string, Entry>()
     this.#entries.set(document, entries.set(pointer, entry))
