@@ -77,6 +77,23 @@ describe('the source', () => {
     expect(long).toEqual([])
   })
 
+  test('compares no secret by what could tell how much of it was right', () => {
+    const secret = String.raw`\b\w*(secret|token|password|signature|digest|hmac)\w*\b`
+    // with what is written in the source, null for instance, nothing is told
+    const plain = String.raw`(null|undefined|''|'\w+'|\d+)`
+    const compared = new RegExp(
+      `${secret}(\\(.*\\))? [!=]== (?!${plain})|(?<!${plain}) [!=]== (this\\.#)?${secret}`,
+      'i',
+    )
+    // two tokens of one client, attributes of text, and checksums of files
+    const known = /token !== this\.#token|signature !== this\.#signature|\('hex'\) !== sha256/
+    const lines = linesMatching(
+      sources.filter((path) => !path.endsWith('.test.ts')),
+      compared,
+    )
+    expect(lines.filter((line) => !known.test(line))).toEqual([])
+  })
+
   test('of the protocol is pure: it imports Yjs and lib0, no more', () => {
     const foreign = sources
       .filter((path) => path.startsWith('packages/protocol/src/') && !path.endsWith('.test.ts'))
