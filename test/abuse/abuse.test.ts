@@ -89,10 +89,11 @@ test('no frame had a byte of a document that its client had not opened', () => {
   expect(seen).toBeGreaterThan(cases.length)
 })
 
-test('memory stays bounded through all of it', () => {
+test('memory and CPU stay bounded through all of it', () => {
   const vitals = vitalsOf(world.relay)
   console.log(`${cases.length + upgrades.length} cases; the relay: ${JSON.stringify(vitals)}`)
   expect(vitals?.rssMiB ?? 0).toBeLessThan(500)
+  expect(vitals?.cpuSeconds ?? 0).toBeLessThan(0.1 * (cases.length + upgrades.length))
 })
 
 describe('the table', () => {

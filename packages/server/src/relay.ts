@@ -13,6 +13,7 @@ import type { Revocation, Visitor } from './auth/authorize.js'
 import { ClientSession } from './connection/clientSession.js'
 import type { RelayContext } from './connection/context.js'
 import { HttpTransport } from './connection/http/transport.js'
+import { inTurn } from './connection/inTurn.js'
 import { leavingMs } from './connection/leaving.js'
 import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
@@ -186,7 +187,7 @@ export class Relay {
     try {
       const route = routeOf(request.url ?? '', this.#context.limits.nameBytesMax)
       if (route === null) return false
-      this.#accept(route, request, socket, head)
+      inTurn(this.#context.slices, socket, () => this.#letIn(route, request, socket, head))
     } catch (error) {
       this.#refuse(request, socket, error)
     }
@@ -291,6 +292,14 @@ export class Relay {
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
+  }
+
+  #letIn(route: Route, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    try {
+      this.#accept(route, request, socket, head)
+    } catch (error) {
+      this.#refuse(request, socket, error)
+    }
   }
 
   #accept(route: Route, request: IncomingMessage, socket: Duplex, head: Buffer): void {

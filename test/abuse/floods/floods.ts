@@ -183,6 +183,22 @@ export const floods: readonly Flood[] = [
   byEach('the smallest messages there are, thousands in a write', 'target', (attacker) => {
     attacker.all(Array.from({ length: 5_000 }, () => smallest[attacker.dialect]))
   }),
+  {
+    name: 'the same by 60 connections at once',
+    dialects,
+    begin: async (front) => {
+      const attackers: Attacker[] = []
+      for (let i = 0; i < 60; i++) attackers.push(await front.join(front.dialect(i), 'target'))
+      return {
+        attackers,
+        more: () => {
+          for (const attacker of attackers) {
+            if (attacker.closed === null) attacker.all(Array.from({ length: 1_000 }, () => smallest[attacker.dialect]))
+          }
+        },
+      }
+    },
+  },
   byEach('edits of another document, as fast as they go', 'busy', (attacker, round) => {
     for (let i = 0; i < 50; i++) attacker.update(textOf(1_000_000 + 50 * round + i, 'x'.repeat(100)), true)
   }),

@@ -103,6 +103,20 @@ describe('an inbox', () => {
     expect(busy).toEqual([true, false])
   })
 
+  test('of a crowd with a little to do each, some wait, and of those whoever has least is through first', async () => {
+    const slices = slicesOf()
+    const crowd = Array.from({ length: 40 }, () => inboxOf(slices, { ms: 0.5 }))
+    for (const { inbox } of crowd) inbox.push(Uint8Array.of(3, 1))
+    const typist = inboxOf(slices)
+    typist.inbox.push(Uint8Array.of(1, 1))
+    expect(crowd.filter(({ taken }) => taken.length > 0).length).toBeLessThan(10)
+    const turns = await turnsUntilDone(typist.inbox)
+    expect(turns).toBeLessThan(8)
+    expect(crowd.filter(({ taken }) => taken.length === 3).length).toBeLessThan(30)
+    await Promise.all(crowd.map(({ inbox }) => turnsUntilDone(inbox)))
+    for (const { taken } of crowd) expect(taken.length).toBe(3)
+  })
+
   test('goes on behind a message that fails', () => {
     const { inbox, taken, failures } = inboxOf(slicesOf())
     inbox.push(Uint8Array.of(3, 255))

@@ -37,16 +37,22 @@ export class Inbox implements Sliced {
 
   push(frame: Uint8Array): void {
     this.#frames.push(frame)
-    if (!this.#isBusy && this.#run()) this.#wait()
+    if (this.#isBusy) return
+    const begin = this.#slices.now()
+    if (this.#slices.isCrowded(begin)) this.#wait(true)
+    else if (this.#run(sliceMs, begin)) this.#wait()
   }
 
   /** Runs what finds frames and pushes them, where that may cost more than to take them. */
   find(run: () => void): void {
     const begin = this.#slices.now()
     const used = this.#usedAt(begin)
+    const { spentMs } = this.#slices
     run()
+    const now = this.#slices.now()
+    this.#slices.spend(now - begin - (this.#slices.spentMs - spentMs), now)
     if (this.#isBusy) return
-    const isOver = this.#use(used, begin, this.#slices.now()) >= sliceMs
+    const isOver = this.#use(used, begin, now) >= sliceMs
     if (isOver) this.#wait()
   }
 
@@ -65,9 +71,9 @@ export class Inbox implements Sliced {
     this.#settle()
   }
 
-  goOn(): boolean {
+  goOn(ms: number): boolean {
     this.#usedMs = 0 // it has waited for it
-    if (this.#run()) return true
+    if (this.#run(ms, this.#slices.now())) return true
     if (!this.#isBusy) return false // it was cleared
     this.#isBusy = false
     this.#options.onBusy(false)
@@ -76,16 +82,16 @@ export class Inbox implements Sliced {
   }
 
   /** True where there is more to do. */
-  #run(): boolean {
-    const begin = this.#slices.now()
+  #run(ms: number, begin: number): boolean {
     const used = this.#usedAt(begin)
     let now = begin
     while (this.#hasMore) {
-      if (used + now - begin >= sliceMs) break
+      if (used + now - begin >= ms) break
       this.#options.guarded(this.#step)
       now = this.#slices.now()
     }
     this.#use(used, begin, now)
+    this.#slices.spend(now - begin, now)
     return this.#hasMore
   }
 
@@ -99,10 +105,10 @@ export class Inbox implements Sliced {
     return this.#usedMs
   }
 
-  #wait(): void {
+  #wait(isFresh = false): void {
     this.#isBusy = true
     this.#options.onBusy(true)
-    this.#slices.add(this)
+    this.#slices.add(this, isFresh)
   }
 
   get #hasMore(): boolean {
