@@ -96,9 +96,16 @@ export abstract class Attacker {
 
   /** Sends WebSocket messages, in as few writes as the system takes. */
   all(frames: readonly Uint8Array[]): void {
+    this.atOnce(() => {
+      for (const frame of frames) this.raw(frame)
+    })
+  }
+
+  /** Has what is sent meanwhile go in as few writes as the system takes. */
+  atOnce(send: () => void): void {
     const { _socket: stream } = this.socket as unknown as { readonly _socket: Socket }
     stream.cork()
-    for (const frame of frames) this.raw(frame)
+    send()
     stream.uncork()
   }
 

@@ -199,6 +199,11 @@ export const floods: readonly Flood[] = [
       }
     },
   },
+  byEach('pongs of WebSocket that nobody asked for, thousands in a write', 'target', (attacker) => {
+    attacker.atOnce(() => {
+      for (let i = 0; i < 5_000; i++) attacker.socket.pong()
+    })
+  }),
   byEach('edits of another document, as fast as they go', 'busy', (attacker, round) => {
     for (let i = 0; i < 50; i++) attacker.update(textOf(1_000_000 + 50 * round + i, 'x'.repeat(100)), true)
   }),
