@@ -24,7 +24,10 @@ export class Inbox implements Sliced {
   /** those before it were taken */
   #next = 0
   #begun: Iterator<void> | null = null
+  /** it waits for its turn */
   #isBusy = false
+  /** that was told: not of a frame that waits alone, since to stop and to start a socket costs more than such a frame */
+  #isTold = false
   /** what it has used of its slice, in ms: less as time passes */
   #usedMs = 0
   #lastAt = 0
@@ -37,7 +40,7 @@ export class Inbox implements Sliced {
 
   push(frame: Uint8Array): void {
     this.#frames.push(frame)
-    if (this.#isBusy) return
+    if (this.#isBusy) return this.#tellBusy()
     const begin = this.#slices.now()
     if (this.#slices.isCrowded(begin)) this.#wait(true)
     else if (this.#run(sliceMs, begin)) this.#wait()
@@ -68,15 +71,20 @@ export class Inbox implements Sliced {
     this.#begun = null
     this.#slices.remove(this)
     this.#isBusy = false
+    this.#isTold = false
     this.#settle()
   }
 
   goOn(ms: number): boolean {
     this.#usedMs = 0 // it has waited for it
-    if (this.#run(ms, this.#slices.now())) return true
+    if (this.#run(ms, this.#slices.now())) {
+      this.#tellBusy()
+      return true
+    }
     if (!this.#isBusy) return false // it was cleared
     this.#isBusy = false
-    this.#options.onBusy(false)
+    if (this.#isTold) this.#options.onBusy(false)
+    this.#isTold = false
     this.#settle()
     return false
   }
@@ -107,8 +115,14 @@ export class Inbox implements Sliced {
 
   #wait(isFresh = false): void {
     this.#isBusy = true
-    this.#options.onBusy(true)
+    if (!isFresh) this.#tellBusy()
     this.#slices.add(this, isFresh)
+  }
+
+  #tellBusy(): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    this.#options.onBusy(true)
   }
 
   get #hasMore(): boolean {
