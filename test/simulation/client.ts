@@ -25,7 +25,7 @@ import type { Time } from './time.js'
 const packBytes = 2_000
 
 /** Of these a relay takes no update, or not that of a limit of some hundred bytes. */
-export const tooDeep = Array.from({ length: 600 }).reduce((inner: unknown) => [inner], 1)
+const tooDeep = Array.from({ length: 600 }).reduce((inner: unknown) => [inner], 1)
 const tooLong = 'too long '.repeat(100)
 
 /** What a client has of one document. */
@@ -308,13 +308,7 @@ export class SimClient implements End {
 
   /** Something that no relay takes, with something beside it that it does. */
   overdo(): void {
-    const { doc } = this.#random.pick(this.replicas)
-    const text = doc.getText('text')
-    doc.transact(() => {
-      if (text.length > 0 && this.#random.chance(0.5)) text.delete(0, 1)
-      if (this.#random.chance(0.5)) doc.getMap('map').set(this.#random.pick(['x', 'y']), tooDeep)
-      else text.insert(this.#random.int(text.length + 1), tooLong)
-    })
+    overdo(this.#random.pick(this.replicas).doc, this.#random)
   }
 
   digest(): void {
@@ -330,6 +324,16 @@ export class SimClient implements End {
 /** What somebody tells of themselves. */
 export function stateOf({ name, cursor }: { readonly name: string; readonly cursor: number }): string {
   return JSON.stringify({ cursor, at: canaryOf(name) })
+}
+
+/** One edit that no relay takes. What it deletes beside that comes back. */
+export function overdo(doc: Y.Doc, random: Random): void {
+  const text = doc.getText('text')
+  doc.transact(() => {
+    if (text.length > 0 && random.chance(0.5)) text.delete(0, 1)
+    if (random.chance(0.5)) doc.getMap('map').set(random.pick(['x', 'y']), tooDeep)
+    else text.insert(random.int(text.length + 1), tooLong)
+  })
 }
 
 /** One edit of some kind. */

@@ -137,6 +137,12 @@ export class SimRelay {
     this.input(document, { type: 'received', session, request, now: this.time.now })
   }
 
+  /** What a session's client may do is another thing from now on. */
+  grant(session: SessionId, access: Access): void {
+    const open = this.#sessions.get(session)
+    if (open) this.input(open.document, { type: 'granted', session, access })
+  }
+
   /** What goes to a client that has opened these documents has the canary of no other one. */
   scan(frame: Uint8Array, open: ReadonlySet<string>): void {
     this.canaries.scan(frame, open)
@@ -271,6 +277,11 @@ export class RelayConnection implements RelayEnd {
 
   lost(): void {
     this.#relay.disconnected(this)
+  }
+
+  grant(access: Access): void {
+    this.access = access
+    for (const session of this.#channels.values()) this.#relay.grant(session, access)
   }
 
   #open(channel: Channel, request: Extract<SessionRequest, { type: 'open' }>): void {

@@ -44,6 +44,11 @@ export class SimDatabase {
     this.#later(() => (this.#fails(0.1) ? outcome.failed(true) : outcome.done(this.copy)))
   }
 
+  /** Whether any row is not saved, once all that was begun before is done: as with a database, so for a tab that died. */
+  hasPending(answer: (hasPending: boolean) => void): void {
+    this.#later(() => answer(this.copy.rows.some((row) => !row.saved)))
+  }
+
   write(write: CopyWrite, outcome: Outcome<RowId[]>): void {
     this.#later(() => {
       if (!this.#fails(0.15)) return outcome.done(this.#apply(write))

@@ -8,10 +8,18 @@ import {
   SynclineError,
   type WebSocketLike,
 } from '@syncline/client'
-import { bodyTypes, defaultLimits, type LocalCopy, type RowId, readEnvelopes } from '@syncline/protocol'
+import {
+  type Access,
+  bodyTypes,
+  defaultLimits,
+  type Limits,
+  type LocalCopy,
+  type RowId,
+  readEnvelopes,
+} from '@syncline/protocol'
 import * as Y from 'yjs'
 import type { FakeBrowser, FakeTab } from '../../packages/client/src/testing/fakeTabs.js'
-import { editSomething, tooDeep } from './client.js'
+import { editSomething, overdo } from './client.js'
 import { type End, Link } from './link.js'
 import type { Random } from './random.js'
 import type { RelayConnection, SimRelay } from './relay.js'
@@ -24,6 +32,9 @@ export interface Device {
   readonly browser: FakeBrowser
   readonly databases: ReadonlyMap<string, SimDatabase>
   hasNetwork: boolean
+  /** what the relay lets whoever uses it do */
+  access: Access
+  readonly connections: Set<RelayConnection>
 }
 
 /** A document that a tab has open. */
@@ -107,7 +118,7 @@ export class SimTab {
   overdo(): void {
     const opened = this.#random.pick([...this.opened.values()])
     const { doc } = opened.handle
-    doc.getMap('map').set(this.#random.pick(['x', 'y']), tooDeep)
+    overdo(doc, this.#random)
     if (this.#random.chance(0.5)) editSomething(doc, this.#random)
     this.#oracle.typed(this, opened.handle)
   }
@@ -147,11 +158,17 @@ export class SimTab {
     return {
       open: (_scope, name) => this.#documentStore(databases.get(name)!),
       list: async () => [...databases.keys()],
-      pending: async () =>
-        [...databases].filter(([, { copy }]) => copy.rows.some((row) => !row.saved)).map(([name]) => name),
+      pending: async () => {
+        const found = await Promise.all([...databases].map(([name, database]) => this.#pendingOf(name, database)))
+        return found.flat()
+      },
       forget: async () => undefined,
       erase: async () => undefined,
     }
+  }
+
+  #pendingOf(name: string, database: SimDatabase): Promise<string[]> {
+    return new Promise((resolve) => database.hasPending((is) => this.#tab.deliver(() => resolve(is ? [name] : []))))
   }
 
   #documentStore(database: SimDatabase): DocumentStore {
@@ -187,13 +204,17 @@ class SimSocket implements WebSocketLike, End {
   readonly #tab: FakeTab
   #relay: RelayConnection | null = null
   #link: Link | null = null
+  #limits: Limits = defaultLimits
 
   constructor(tab: FakeTab, relay: SimRelay, device: Device, time: Time, random: Random, links: Set<Link>) {
     this.#tab = tab
     time.after(random.between(1, 50), () => {
       if (this.readyState === 3 || tab.isGone) return
       if (!relay.alive || !device.hasNetwork) return this.lost()
+      this.#limits = relay.limits
       this.#relay = relay.accept()
+      this.#relay.access = device.access
+      device.connections.add(this.#relay)
       this.#link = new Link(time, random, this, this.#relay)
       this.#relay.link = this.#link
       links.add(this.#link)
@@ -213,7 +234,7 @@ class SimSocket implements WebSocketLike, End {
       if (channel !== 0) continue
       if (body[0] === bodyTypes.ping) this.#relay?.send({ type: 'pong' })
       if (body[0] === bodyTypes.hello)
-        this.#relay?.send({ type: 'welcome', version: 1, limits: defaultLimits, agent: '' })
+        this.#relay?.send({ type: 'welcome', version: 1, limits: this.#limits, agent: '' })
     }
   }
 

@@ -48,9 +48,10 @@ export class TabsOracle {
     this.watch(tab, handle)
   }
 
-  /** What is typed into the present replica. */
+  /** What is typed into the present replica. Of an older one nobody asks any more: what was refused of it has been told. */
   watch(tab: SimTab, handle: DocumentHandle): void {
     const { doc, name } = handle
+    this.#fresh.delete(handle)
     doc.on('update', (update: Uint8Array, _origin: unknown, _doc: Y.Doc, { local }: Y.Transaction) => {
       // nothing of an old one is synced
       if (!local || doc !== handle.doc) return

@@ -208,6 +208,9 @@ export class SharedDocument {
     this.#arrived = []
     try {
       this.#replica.integrate(arrived)
+      // edits may wait for it
+      this.#edited = true
+      this.#changed()
     } catch (error) {
       this.fault('malformed_update', String(error), false)
     }
@@ -452,10 +455,11 @@ export class SharedDocument {
   #asSibling(): SiblingHost {
     return {
       stateVector: () => this.#replica.stateVector(),
-      difference: (stateVector) => this.#peer.without(this.#replica.difference(stateVector)),
-      apply: (update) => {
+      difference: (stateVector) => (this.#peer.isRebuilding ? null : this.#replica.difference(stateVector)),
+      apply: (update, isState) => {
         const rest = this.#peer.without(update)
-        if (rest && this.#replica.integrate([rest])) this.#step({ type: 'borrowed' })
+        // what a replica tells that shows the refused, that may have deleted
+        if (rest && (rest === update || !isState) && this.#replica.integrate([rest])) this.#step({ type: 'borrowed' })
       },
       adopt: (update) => this.#edit(update),
       refused: (news) => this.#step({ type: 'refusedElsewhere', news }),

@@ -1,6 +1,26 @@
 /** Codes of what only a relay, its HTTP interface and its command line say, with what to do about each. */
 export const relayErrorCodes = {
+  forbidden: 'This subject may not open the document. Ask whoever shares it for access.',
+  revoked: 'The access of this subject was taken away. A token that was issued since may give it back.',
+  authorization_unavailable: 'It cannot be told now who may do what here. Try again later.',
+  too_many_documents: 'The connection has as many documents open as the relay allows. Close some first.',
+  too_many_connections: 'This address has as many connections as the relay allows. Close some, or connect again later.',
+  too_many_sessions: 'As many people have the document open as the relay allows. Open it again later.',
+  rate_limited: 'That was more than the relay takes in such a time. Wait as long as it says, then go on.',
+  hello_timeout: 'The connection said nothing in time. Connect again.',
+  slow_reader: 'The connection did not take what was sent to it in time. Connect again.',
+  too_many_resyncs: 'The session kept sending updates whose predecessors are missing. Connect again.',
+  storage_failed: 'The relay could not write to its disk. Nothing unacknowledged was kept; connect again later.',
+  document_damaged: 'The stored document cannot be read. The operator must check the data directory.',
+  document_busy: 'The operator is at work on the document. Open it again in a moment.',
+  disk_full: 'The disk of the relay is nearly full, so it takes no edits. Keep them; it takes them when there is room.',
+  shutting_down: 'The relay is stopping. Connect again in a moment.',
+  not_loaded:
+    'The application that has the document did not give it. Nothing is shown instead; open it again in a moment.',
+  session_ended: 'The session was ended by the operator.',
+  data_in_use: 'Another process has the data directory open. Stop it first, or choose another directory.',
   not_found: 'There is nothing at this path.',
+  no_document: 'There is no document of this name.',
   forbidden_origin: 'Pages of this origin may not connect. The operator can allow it by name.',
   compaction_mismatch: 'Compaction would have changed the document, which stays as it is. Report a bug.',
   compaction_failed:

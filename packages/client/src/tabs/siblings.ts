@@ -35,10 +35,10 @@ export interface Presence {
 /** The document of this tab. */
 export interface SiblingHost {
   stateVector(): Uint8Array
-  /** without what was refused here */
+  /** none of what was refused here */
   difference(stateVector: Uint8Array): Uint8Array | null
-  /** into the document, as an edit of somebody else, but for what was refused here */
-  apply(update: Uint8Array): void
+  /** into the document, as an edit of somebody else, but for what was refused here; `isState`: all or nothing */
+  apply(update: Uint8Array, isState: boolean): void
   /** becomes an edit of this tab: what its own tab can't keep and send any more, or has not kept yet */
   adopt(update: Uint8Array): void
   /** another tab has set aside what this one may show */
@@ -88,6 +88,8 @@ export class Siblings {
   #isOver = false
   /** edits of this tab that are not told yet */
   #edits: Uint8Array[] = []
+  /** those of them that were set aside before */
+  readonly #aside = new WeakSet<Uint8Array>()
   #presence: Presence | null = null
   #told: Progress = nothing
   #posts = false
@@ -128,17 +130,24 @@ export class Siblings {
     this.#hasAsked = false
   }
 
-  /** This tab has slept: it asks the others for what it may have missed. */
+  /** This tab has slept, or has another replica: it shows what only others have, and asks them for what it may lack. */
   askAgain(): void {
-    if (this.#hasAsked) this.#sendAsk()
+    if (!this.#hasAsked) return
+    for (const update of this.#unsettled) this.#host.apply(update, true)
+    this.#sendAsk()
   }
 
   /** Before an edit of this tab, which may build on theirs. */
   adopt(): void {
-    const updates = [...this.#others.values()].flatMap(({ unsettled }) => unsettled.map(({ update }) => update))
+    const updates = this.#unsettled
     if (updates.length === 0) return
     for (const other of this.#others.values()) other.unsettled = []
     for (const update of joined(updates)) this.#host.adopt(update)
+  }
+
+  /** What only other tabs have. */
+  get #unsettled(): Uint8Array[] {
+    return [...this.#others.values()].flatMap(({ unsettled }) => unsettled.map(({ update }) => update))
   }
 
   /** An edit of this tab. */
@@ -150,8 +159,9 @@ export class Siblings {
     this.#postLater()
   }
 
-  /** Something of this tab was set aside. It is told before any edit that it may be in. */
+  /** Something of this tab was set aside. It is told before any edit that it may be in, and is itself told no more. */
   refused(news: RefusedNews): void {
+    for (const update of news.updates) this.#aside.add(update)
     this.#tellAll({ type: 'refused', news })
   }
 
@@ -183,10 +193,9 @@ export class Siblings {
         return this.#answer(id, message.stateVector)
       case 'answer':
         if (message.presence) this.#see(other, message.presence)
-        this.#take(other, message.update, message.progress)
-        return
+        return this.#take(other, message)
       case 'edit':
-        return this.#take(other, message.update, message.progress)
+        return this.#take(other, message)
       case 'progress':
         return this.#settle(other, message.progress)
       case 'presence':
@@ -243,7 +252,7 @@ export class Siblings {
   #answer(id: string, stateVector: Uint8Array): void {
     const progress = this.#host.progress()
     const isFirst = [...this.#others.keys()].every((other) => other === id || other > this.#id)
-    const tells = this.#isLoaded && (isFirst || progress.settled < progress.edits)
+    const tells = this.#isLoaded && (isFirst || progress.saved < progress.edits)
     this.#tellAll({
       type: 'answer',
       to: id,
@@ -253,11 +262,11 @@ export class Siblings {
     })
   }
 
-  #take(other: Sibling, update: Uint8Array | null, progress: Progress): void {
+  #take(other: Sibling, { type, update, progress }: Extract<SiblingMessage, { type: 'answer' | 'edit' }>): void {
     if (update) {
       // first of all: nothing is written as saved because of an edit that is not
       other.progress = progress
-      this.#host.apply(update)
+      this.#host.apply(update, type === 'answer')
       other.unsettled.push({ update, edits: progress.edits })
       if (other.unsettled.length > unsettledMax) {
         const updates = joined(other.unsettled.map((each) => each.update))
@@ -299,7 +308,8 @@ export class Siblings {
     const progress = this.#host.progress()
     if (this.#edits.length > 0) {
       this.#told = progress
-      for (const update of joined(this.#edits)) this.#tellAll({ type: 'edit', update, progress })
+      const edits = this.#edits.filter((update) => !this.#aside.has(update))
+      for (const update of joined(edits)) this.#tellAll({ type: 'edit', update, progress })
       this.#edits = []
     } else if (progress.settled !== this.#told.settled || progress.saved !== this.#told.saved) {
       this.#told = progress

@@ -42,6 +42,9 @@ interface Notes {
   readonly syncedAt?: number
 }
 
+/** no client sections, no delete set */
+const nothing = new Uint8Array(2)
+
 const noNotes: Notes = { refuse: [], letGo: [], restart: false, deleted: false }
 
 /** What a row costs beside its bytes, in the database and on loading. */
@@ -70,8 +73,6 @@ export class CopyQueue {
   readonly #unmarked = new Set<RowId>()
   /** those of them that the relay has on disk */
   readonly #marks = new Set<RowId>()
-  /** rows that hold edits beside what is saved: they stay until everything is packed */
-  readonly #mixed = new Set<RowId>()
   #epoch: string | null = null
   /** as it was written last */
   #resume: LogPoint | null = null
@@ -146,7 +147,6 @@ export class CopyQueue {
     this.#rows.clear()
     this.#unmarked.clear()
     this.#marks.clear()
-    this.#mixed.clear()
     this.#bytes = this.#tail = this.#kept = 0
   }
 
@@ -285,7 +285,7 @@ export class CopyQueue {
     this.#borrowed = this.#claimed = false
     if (this.#at === 'none') return
     if (this.#incomplete) this.#gatherAgain(outbox)
-    this.#rebuilt = { content: content ?? new Uint8Array(2), edits: outbox.unsaved }
+    this.#rebuilt = { content: content ?? nothing, edits: outbox.unsaved }
     this.#waiting = this.#waiting.filter((item) => item.edits.some((edit) => !edit.saved))
     this.#pack = null
     this.#incomplete = false
@@ -298,9 +298,8 @@ export class CopyQueue {
     if (this.#incomplete) this.#gatherAgain(outbox)
     const pack = replica && this.#nextPack(outbox, replica)
     // what came from the relay may be on its way to the replica still
-    const isMixed = pack?.whole && pack.item.edits.length > 0
     const waiting = pack?.whole
-      ? this.#waiting.filter((item) => item.edits.length === 0 || !(isMixed || isSaved(item)))
+      ? this.#waiting.filter((item) => item.edits.length === 0 || !isSaved(item))
       : this.#waiting
     const items = pack ? [pack.item, ...waiting] : waiting
     const isWhole = pack?.whole || !(this.#incomplete || this.#claimed)
@@ -346,8 +345,7 @@ export class CopyQueue {
     }
     if (write.resume) this.#resume = write.resume
     if (pack) this.#tail = 0
-    if (pack?.whole && pack.item.edits.length > 0) this.#mixed.add(ids[0]!)
-    if (pack && !pack.whole && pack.item.edits.length > 0) outbox.squash(pack.item.edits, pack.item.update, ids[0]!)
+    if (pack && pack.item.edits.length > 0) outbox.squash(pack.item.edits, pack.item.update, ids[0]!)
     if (pack === this.#pack) this.#pack = null
     this.#kept = edits
     this.#flight = null
@@ -389,8 +387,6 @@ export class CopyQueue {
   #dropAside(outbox: Outbox): void {
     if (this.#aside.length === 0) return
     for (const { row } of this.#aside) if (row !== null && this.#rows.has(row)) this.#drops.add(row)
-    // they hold all that there was
-    for (const row of this.#mixed) this.#drops.add(row)
     this.#aside = []
     for (const edit of outbox.unsaved) {
       if (edit.row === null || !this.#drops.has(edit.row)) continue
@@ -410,25 +406,20 @@ export class CopyQueue {
     if (this.#rebuilt) this.#pack = this.#packRebuilt(this.#rebuilt.content, this.#rebuilt.edits)
     if (this.#pack) return this.#pack
     const saved = outbox.seed === null && outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
-    // a row of nothing would wait for an acknowledgement that never comes
-    if (this.#incomplete && replica.stateVector().length === emptyStateVector.length) this.#incomplete = false
     // what others have typed may be refused: no row that is called saved holds it
     if (replica.isAhead) return null
     if (this.#incomplete || ((this.#isHeavy || this.#claimed) && saved)) return this.#packAll(saved, outbox, replica)
     return this.#isHeavy ? this.#packEdits(outbox, replica) : null
   }
 
-  /**
-   * Edits that are not saved stay apart, so that who is refused one takes nothing else along; but where they can't be told
-   * from the rest, as in a struct that Yjs has joined, a copy that has everything comes first.
-   */
+  /** Edits that are not saved stay apart, so that who is refused one takes nothing else along. */
   #packAll(saved: boolean, outbox: Outbox, replica: Replica): Pack | null {
-    const state = replica.difference(emptyStateVector)
-    const update = saved ? state : restOf(replica, outbox.unsaved)
-    if (update === null) {
-      if (!this.#incomplete || !outbox.unsaved.every(isReadable)) return null
-      const item = { update: state, edits: outbox.unsaved, saved: false }
-      return { item, remove: [...this.#rows.keys()], whole: true }
+    const update = saved ? replica.difference(emptyStateVector) : restOf(replica, outbox.unsaved)
+    if (update === null) return null
+    if (update.length === nothing.length) {
+      // a row of nothing would wait for an acknowledgement that never comes
+      this.#incomplete = false
+      return null
     }
     const beside = new Set(outbox.unsaved.map(({ row }) => row))
     const remove = [...this.#rows.keys()].filter((id) => !beside.has(id))
@@ -446,12 +437,7 @@ export class CopyQueue {
   /** Edits that are not saved as one row: a day's typing without a network. Large ones are left, or no relay would take them. */
   #packEdits(outbox: Outbox, replica: Replica): Pack | null {
     const edits = outbox.unsaved.filter(
-      (edit) =>
-        edit.row !== null &&
-        !edit.seed &&
-        !this.#mixed.has(edit.row) &&
-        edit.update.length < outbox.packedBytesMax &&
-        isReadable(edit),
+      (edit) => edit.row !== null && !edit.seed && edit.update.length < outbox.packedBytesMax && isReadable(edit),
     )
     const remove = [...new Set(edits.map((edit) => edit.row!))]
     const bytes = edits.reduce((sum, { update }) => sum + update.length, 0)
@@ -476,7 +462,6 @@ export class CopyQueue {
   #removeRow(id: RowId): void {
     this.#bytes -= this.#rows.get(id) ?? 0
     this.#rows.delete(id)
-    this.#mixed.delete(id)
     this.#unmarked.delete(id)
     this.#marks.delete(id)
   }

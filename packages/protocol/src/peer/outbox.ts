@@ -1,6 +1,8 @@
-import { mergeUpdates, splitUpdate } from '../updates/index.js'
+import { decodeStateVector, mergeUpdates, splitUpdate } from '../updates/index.js'
 import { Scan } from '../updates/scan.js'
 import type { RowId } from './copy.js'
+import type { Replica } from './types.js'
+import { isWithin } from './within.js'
 
 /** A local change, or several that were stored as one. */
 export interface Edit {
@@ -16,6 +18,8 @@ export interface Edit {
   saved: boolean
   /** edits that may share a message with it, itself included: fewer where a message was rejected */
   shared: number
+  /** the replica was made anew, and was not seen to have it: what it needs may be with other tabs still */
+  unseen: boolean
 }
 
 /** A message on its way. */
@@ -67,6 +71,7 @@ export class Outbox {
   /** what is still to be sent of the first edit that waits, where that is too large for one message */
   #pieces: Uint8Array[] = []
   #owing = false
+  #hasUnseen = false
 
   /** local changes ever */
   get edits(): number {
@@ -123,6 +128,19 @@ export class Outbox {
     return Math.min(messageBytesMax / 2, this.#updateBytesMax)
   }
 
+  /** The replica was made anew: what is here goes on its way once it shows there. */
+  doubt(): void {
+    for (const edit of this.unsaved) edit.unseen = this.#hasUnseen = true
+  }
+
+  /** Looks for it there. */
+  look(replica: Replica): void {
+    if (!this.#hasUnseen) return
+    const vector = decodeStateVector(replica.stateVector())
+    for (const edit of this.unsaved) edit.unseen &&= isReadable(edit) && !isWithin(edit.update, vector)
+    this.#hasUnseen = this.unsaved.some((edit) => edit.unseen)
+  }
+
   limit(updateBytesMax: number): void {
     this.#updateBytesMax = updateBytesMax
   }
@@ -144,7 +162,7 @@ export class Outbox {
   /** Makes one of edits that are stored as one row, if none of them is on its way: a day's typing is a lot of them. */
   squash(edits: readonly Edit[], update: Uint8Array, row: RowId): void {
     const from = this.#waiting.indexOf(edits[0]!)
-    if (from < 0 || this.#waiting[from + edits.length - 1] !== edits.at(-1)) return
+    if (from < 0 || this.#hasUnseen || this.#waiting[from + edits.length - 1] !== edits.at(-1)) return
     const changes = edits.reduce((sum, edit) => sum + edit.changes, 0)
     this.#waiting.splice(from, edits.length, { ...edits[0]!, update, changes, row })
     this.#pieces = []
@@ -159,7 +177,7 @@ export class Outbox {
   /** The next message to send, or null where nothing waits or enough is on its way. */
   next(): Message | null {
     const [first] = this.#waiting
-    if (first === undefined || this.#sent.length >= unacknowledgedMax) return null
+    if (first === undefined || first.unseen || this.#sent.length >= unacknowledgedMax) return null
     // whether first content is taken decides what becomes of all the rest
     if (this.seed && this.seed !== first) return null
     if (first.seed) return { ...this.#send(first.update, this.#waiting.splice(0, 1), false), seed: true }
@@ -178,17 +196,15 @@ export class Outbox {
   }
 
   /**
-   * Sends a full difference, which covers everything that was edited so far.
+   * Sends a full difference, which covers everything that was edited so far and shows in the replica.
    *
    * @param owing whether the replica has anything that the relay may lack
    */
   answer(difference: Uint8Array, owing: boolean): Message {
-    const covered = this.unsaved
+    this.restartSent()
     this.#owing = owing
-    this.#sent = []
-    this.#waiting = []
-    this.#pieces = []
-    return this.#send(difference, covered, true)
+    const unseen = this.#waiting.findIndex((edit) => edit.unseen)
+    return this.#send(difference, this.#waiting.splice(0, unseen < 0 ? this.#waiting.length : unseen), true)
   }
 
   /** Sends first content as the answer: the rest waits until it is known what becomes of it. */
@@ -201,6 +217,11 @@ export class Outbox {
   answerNothing(update: Uint8Array = nothing): Message {
     this.#owing = update !== nothing
     return this.#send(update, [], true)
+  }
+
+  /** Nobody is waiting for a full difference any more. */
+  forgive(): void {
+    this.#owing = false
   }
 
   /** What was sent waits again, within the same session. */
@@ -267,7 +288,7 @@ export class Outbox {
   #newEdit(update: Uint8Array, changes: number, row: RowId | null, seed: boolean): Edit {
     const before = this.#edits
     this.#edits += changes
-    return { update, changes, before, seed, row, saved: false, shared: Number.POSITIVE_INFINITY }
+    return { update, changes, before, seed, row, saved: false, shared: Number.POSITIVE_INFINITY, unseen: false }
   }
 
   /** How many of the edits that wait are joined into one message. */
@@ -278,8 +299,8 @@ export class Outbox {
       const edit = this.#waiting[count]!
       bytes += edit.update.length
       shared = Math.min(shared, edit.shared)
-      if (count > 0 && (bytes > bytesMax || count >= shared || !isReadable(edit) || !isReadable(this.#waiting[0]!)))
-        break
+      const isAlone = edit.unseen || !isReadable(edit) || !isReadable(this.#waiting[0]!)
+      if (count > 0 && (bytes > bytesMax || count >= shared || isAlone)) break
     }
     return count
   }

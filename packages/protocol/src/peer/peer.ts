@@ -2,7 +2,7 @@ import { adviceOn, type ErrorCode } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import type { Access, DocumentReply } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
-import { emptyStateVector, hashStateVector } from '../updates/index.js'
+import { decodeStateVector, emptyStateVector, hashStateVector } from '../updates/index.js'
 import type { LocalCopy, RefusedRow, RowId } from './copy.js'
 import { CopyQueue, packBytesMin } from './copyQueue.js'
 import { type Edit, type Message, Outbox } from './outbox.js'
@@ -34,6 +34,8 @@ export class Peer implements PeerView {
   #relayVector: Uint8Array | null = null
   /** the relay was told an epoch or a point, and waits for `exchange` where it does not confirm it */
   #offered = false
+  /** the relay came with another history of the document, which may lack what the one before had */
+  #wentBack = false
   /** this session was opened for another replica */
   #isAnew = false
   #now = 0
@@ -94,6 +96,10 @@ export class Peer implements PeerView {
     return this.#refusals.without(update)
   }
 
+  get isRebuilding(): boolean {
+    return this.#refusals.isRebuilding
+  }
+
   get refused(): readonly RefusedRow[] {
     return this.#refusals.rows
   }
@@ -148,12 +154,13 @@ export class Peer implements PeerView {
         this.#refusals.drop()
         return this.#changed()
       case 'refusedElsewhere':
-        this.#refusals.learn(input.news, this.#replica.stateVector(), this.#now)
+        this.#refusals.learn(input.news, this.#replica, this.#now)
         return this.#changed()
       case 'edited':
         return this.#edited(input.update)
       case 'borrowed':
-        return this.#copy.borrowed()
+        this.#copy.borrowed()
+        return this.#flush()
       case 'flushed':
         return this.#flush()
       case 'awareness':
@@ -183,7 +190,7 @@ export class Peer implements PeerView {
     if (copy) this.#copy.attach(copy, this.#outbox)
     else this.#copy.forgo()
     if (copy && copy.rows.length > 0) this.#seed = null
-    if (copy && isReread) this.#refusals.reattach(copy, this.#replica.stateVector(), this.#now)
+    if (copy && isReread) this.#refusals.reattach(copy, this.#replica, this.#now)
     else if (copy) this.#refusals.attach(copy, this.#now)
     if (this.#refusals.isRebuilding && this.#state.at !== 'loading') this.#beginAnew()
     if (copy?.deleted && this.#state.at === 'loading') {
@@ -271,6 +278,7 @@ export class Peer implements PeerView {
 
   #opened({ point, stateVector, access, withheld = false }: Reply<'opened'>): void {
     if (this.#state.at !== 'opening') return
+    this.#wentBack ||= this.#epoch !== '' && this.#epoch !== point.epoch
     this.#epoch = point.epoch
     this.#copy.enter(point.epoch)
     this.#grant = { access, withheld }
@@ -297,8 +305,9 @@ export class Peer implements PeerView {
 
   /** The first update of a session in which the relay has told what it has. */
   #begin(stateVector: Uint8Array): void {
+    const vector = decodeStateVector(stateVector)
     for (const edit of this.#outbox.unsaved) {
-      if (edit.seed && isWithin(edit.update, stateVector)) this.#outbox.takeSeed(edit)
+      if (edit.seed && isWithin(edit.update, vector)) this.#outbox.takeSeed(edit)
     }
     const isEmpty = stateVector.length === emptyStateVector.length
     if (!isEmpty) this.#seed = null
@@ -321,13 +330,17 @@ export class Peer implements PeerView {
       this.#outbox.restartSent()
       return this.#answerInParts(stateVector)
     }
+    this.#outbox.look(this.#replica)
     const isEmpty = this.#replica.stateVector().length === emptyStateVector.length
     this.#sendUpdate(this.#outbox.answer(this.#replica.difference(stateVector), !isEmpty), true)
   }
 
-  /** What is no edit first, where it is known what the relay lacks of that; then edits, one by one. */
+  /**
+   * What is no edit first, where the relay may lack any of that: only there, since edits of other tabs that the refused has
+   * deleted can't be read from this replica any more. Then edits, one by one.
+   */
   #answerInParts(stateVector: Uint8Array | null): void {
-    const rest = stateVector && this.#refusals.restOf(this.#replica, stateVector)
+    const rest = stateVector && this.#wentBack ? this.#refusals.restOf(this.#replica, stateVector) : null
     this.#sendUpdate(this.#outbox.answerNothing(rest ?? undefined), true)
     this.#flush()
   }
@@ -356,8 +369,6 @@ export class Peer implements PeerView {
   #synced(reply: Reply<'synced'>): void {
     if (this.#refusals.isRebuilding) this.#replace(reply.update)
     else if (reply.update) this.#apply(reply.update)
-    // a reader has nobody to give what a relay has lost: it is not waited for, unless it was on its way already
-    if (this.#grant.access === 'read' && !this.#outbox.owing) this.#copy.exchanged(this.#outbox)
     this.#enter({ at: 'live' })
     this.#moveTo(reply)
     if (reply.update === null) this.#plantWhereEmpty()
@@ -384,8 +395,8 @@ export class Peer implements PeerView {
 
   #flush(): void {
     if (!this.#inSession) return
-    if (this.#grant.access === 'read')
-      return this.#grant.withheld || this.#outbox.quiet ? undefined : this.#judge('read_only')
+    if (this.#grant.access === 'read') return this.#grant.withheld ? undefined : this.#judgeReader()
+    if (!this.#refusals.isRebuilding) this.#outbox.look(this.#replica)
     while (!this.#refusals.isJudging && this.#inSession) {
       const { oversized } = this.#outbox
       if (oversized) return this.#refusals.judgeOversized(oversized, this.#now)
@@ -394,6 +405,14 @@ export class Peer implements PeerView {
       this.#sendUpdate(message, false)
     }
     this.#refusals.judgeNow(this.#now)
+  }
+
+  /** What a reader has is refused; with nothing on its way, nobody waits for what a relay has lost. */
+  #judgeReader(reason?: string): void {
+    if (!this.#outbox.quiet) return this.#judge('read_only', null, reason)
+    this.#outbox.forgive()
+    this.#copy.exchanged(this.#outbox)
+    this.#changed()
   }
 
   #edited(update: Uint8Array): void {
@@ -406,7 +425,8 @@ export class Peer implements PeerView {
   /** The relay did not keep an update: what was in it is found by sending it again in parts. */
   #rejected({ seq, code, reason }: Reply<'rejected'>): void {
     const edit = this.#outbox.rejected(seq)
-    if (edit || code === 'read_only') return this.#judge(code, code === 'read_only' ? null : edit, reason)
+    if (code === 'read_only') return this.#judgeReader(reason)
+    if (edit) return this.#judge(code, edit, reason)
     if (edit === undefined) {
       // an edit of another tab was in the answer, which finds out about it by itself
       if (this.#copy.hasBorrowed) return this.#answerInParts(null)

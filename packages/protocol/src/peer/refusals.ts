@@ -1,11 +1,10 @@
 import { type ErrorCode, errorCodes } from '../errors.js'
-import { hashBytes, mergeUpdates, SetAside } from '../updates/index.js'
+import { emptyStateVector, hashBytes, mergeUpdates, SetAside } from '../updates/index.js'
 import type { LocalCopy, RefusedRow } from './copy.js'
 import type { CopyQueue } from './copyQueue.js'
 import { type Edit, isReadable, type Outbox } from './outbox.js'
 import { withoutEdits } from './rest.js'
 import type { Refusal, RefusedNews, Replica } from './types.js'
-import { touches } from './within.js'
 
 /** Why edits are set aside. */
 interface Reason {
@@ -100,30 +99,34 @@ export class Refusals {
 
   /**
    * What another tab was refused. It is written once more: that tab may not live to do it.
-   *
-   * @param stateVector of the replica
    */
-  learn({ updates, rows, letGo }: RefusedNews, stateVector: Uint8Array, now: number): void {
+  learn({ updates, rows, letGo }: RefusedNews, replica: Replica, now: number): void {
     const gone = new Set([...letGo, ...rows.map(({ id }) => id)])
     const isLeft = ({ id }: RefusedRow) => !gone.has(id)
     this.#copy.note({ refuse: rows, letGo })
     this.#rows = [...this.#rows.filter(isLeft), ...rows]
     for (const { update } of [...rows, ...updates.map((update) => ({ update }))]) this.#known.add(hashBytes(update))
     for (const update of updates) this.#add(update)
-    const shown = updates.filter((update) => !isReadable({ update }) || touches(update, stateVector))
-    if (shown.length > 0) {
+    const isShown = updates.length > 0 && this.#mayShow(updates, replica)
+    if (isShown) {
       this.#rebuilding ??= newRebuilding()
-      this.#rebuilding.updates.push(...shown)
+      this.#rebuilding.updates.push(...updates)
       this.#rebuilding.rows = [...this.#rebuilding.rows.filter(isLeft), ...rows]
     }
-    if (this.#setAsideWhatNeeds(now) || shown.length > 0) this.#events.over()
+    if (this.#setAsideWhatNeeds(now) || isShown) this.#events.over()
+  }
+
+  /** Also where it waits in the replica for what it needs, and where that can't be told: of deletions that come alone. */
+  #mayShow(updates: readonly Uint8Array[], replica: Replica): boolean {
+    const state = replica.difference(emptyStateVector)
+    return this.without(state) !== state || updates.some(([clients]) => clients === 0)
   }
 
   /** The copy was read again: other tabs may have been refused something meanwhile. */
-  reattach({ refused }: LocalCopy, stateVector: Uint8Array, now: number): void {
+  reattach({ refused }: LocalCopy, replica: Replica, now: number): void {
     const mine = new Set(this.#rows.map(({ id }) => id))
     const rows = refused.filter(({ id }) => !mine.has(id))
-    this.learn({ updates: rows.map(({ update }) => update), rows, letGo: [] }, stateVector, now)
+    this.learn({ updates: rows.map(({ update }) => update), rows, letGo: [] }, replica, now)
   }
 
   without(update: Uint8Array): Uint8Array | null {
@@ -233,6 +236,7 @@ export class Refusals {
     const { rest = null, rows = [] } = this.#rebuilding ?? {}
     this.#rebuilding = null
     this.#copy.rebuild(content, this.#outbox)
+    this.#outbox.doubt()
     if (rest) this.#copy.received(rest)
     for (const update of [content, rest]) if (update) this.received(update)
     const updates = [content, rest, ...this.#outbox.unsaved.map(({ update }) => update)]

@@ -18,12 +18,11 @@ export function withoutEdits(difference: Uint8Array, edits: readonly Pick<Edit, 
   return aside.without(difference)
 }
 
-/** Of a replica what is in none of these edits; null also where that and they would lack something of it. */
+/** Of a replica what is in none of these edits; null where that can't be told, or the two together would lack something of it. */
 export function restOf(replica: Replica, edits: readonly Edit[]): Uint8Array | null {
-  if (!edits.every(isReadable)) return null
   const state = replica.difference(emptyStateVector)
-  const rest = withoutEdits(state, edits)
-  if (rest === null) return null
+  if (![{ update: state }, ...edits].every(isReadable)) return null
+  const rest = withoutEdits(state, edits) ?? new Uint8Array(2)
   const parts = [rest, ...edits.map(({ update }) => update)]
   return contentOf(parts) === contentOf([...parts, state]) ? rest : null
 }

@@ -132,6 +132,8 @@ export interface PeerView {
   knows(row: RowId): boolean
   /** an update of another replica without what is set aside here; null where nothing is left */
   without(update: Uint8Array): Uint8Array | null
+  /** the replica shows what was refused, which may have deleted what others have typed: nobody is to read from it */
+  readonly isRebuilding: boolean
 }
 
 /** A refusal: changes from the number `first` on were set aside, not necessarily all of them. */

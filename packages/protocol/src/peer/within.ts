@@ -1,5 +1,4 @@
 import type { LogPoint } from '../log/port.js'
-import { decodeStateVector } from '../updates/index.js'
 import { Scan } from '../updates/scan.js'
 
 const scan = new Scan()
@@ -7,21 +6,13 @@ const scan = new Scan()
 /** A position that no log confirms: its epoch alone is told. */
 export const nowhere = { position: Number.MAX_SAFE_INTEGER, chain: 0 }
 
-/** Whether a peer with this state vector has all structs of an update. */
-export function isWithin(update: Uint8Array, stateVector: Uint8Array): boolean {
-  const vector = decodeStateVector(stateVector)
+/** Whether a peer at this state vector has all structs of an update, and all that it deletes. */
+export function isWithin(update: Uint8Array, vector: ReadonlyMap<number, number>): boolean {
   scan.read(update)
-  for (let i = 0; i < scan.runCount; i++) {
-    if (scan.runEnd(i) > (vector.get(scan.runClient(i)) ?? 0)) return false
-  }
+  const isThere = (client: number, end: number) => end <= (vector.get(client) ?? 0)
+  for (let i = 0; i < scan.runCount; i++) if (!isThere(scan.runClient(i), scan.runEnd(i))) return false
+  for (let i = 0; i < scan.deleteCount; i++) if (!isThere(scan.deleteClient(i), scan.deleteEnd(i))) return false
   return true
-}
-
-/** Whether a peer with this state vector has any struct of an update. */
-export function touches(update: Uint8Array, stateVector: Uint8Array): boolean {
-  const vector = decodeStateVector(stateVector)
-  scan.read(update)
-  return scan.allRuns().some(({ client, clock }) => clock < (vector.get(client) ?? 0))
 }
 
 /** Of two points up to which everything is here: they differ where other tabs have followed the relay. */

@@ -17,6 +17,8 @@ export interface Run {
   readonly count: number
   /** how many clocks of the first struct come before `clock`, and are not part of the run */
   readonly cut: number
+  /** where the last struct begins, and its clock, where it goes on past `end`: what comes there is not part of the run */
+  readonly last?: { readonly at: number; readonly clock: number } | undefined
 }
 
 /** Deletions of the structs of one client. */
@@ -67,7 +69,8 @@ function writeSection(writer: Writer, runs: readonly Run[]): void {
       writer.uint(run.clock - clock)
     }
     const from = run.cut > 0 ? writeCutStruct(writer, run) : run.from
-    writer.copy(run.bytes, from, run.to)
+    writer.copy(run.bytes, from, run.last?.at ?? run.to)
+    if (run.last) writeHead(writer, run, run.last)
     clock = run.end
   }
 }
@@ -117,29 +120,59 @@ function writeCutContent(writer: Writer, run: Run, length: number, to: number): 
   cursor.uint()
   writer.uint(length - run.cut)
   if (kind === kinds.deleted) return
-  for (let left = run.cut; left > 0; left--) {
-    if (kind === kinds.json) skipJsonElement(cursor)
-    else skipAny(cursor)
-  }
+  skipElements(kind, run.cut)
   writer.copy(run.bytes, cursor.at, to)
 }
 
 /** A surrogate pair that is cut in two leaves U+FFFD, as in Yjs: half of one can't be encoded. */
 function writeCutString(writer: Writer, bytes: Uint8Array, start: number, to: number, cut: number): void {
-  let from = start
-  let left = cut
-  while (left > 0) {
-    const lead = bytes[from]!
-    from += lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
-    left -= lead < 0xf0 ? 1 : 2
-  }
+  const { at, left } = afterUnits(bytes, start, cut)
   if (left === 0) {
-    writer.uint(to - from)
+    writer.uint(to - at)
   } else {
-    writer.uint(to - from + 3)
+    writer.uint(to - at + 3)
     for (const byte of [0xef, 0xbf, 0xbd]) writer.byte(byte)
   }
-  writer.copy(bytes, from, to)
+  writer.copy(bytes, at, to)
+}
+
+/** Where so many UTF-16 units of a string end; where that is within a pair, after it, and `left` is -1. */
+function afterUnits(bytes: Uint8Array, start: number, units: number): { at: number; left: number } {
+  let at = start
+  let left = units
+  while (left > 0) {
+    const lead = bytes[at]!
+    at += lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
+    left -= lead < 0xf0 ? 1 : 2
+  }
+  return { at, left }
+}
+
+/** Writes what of a run's last struct comes before the end of the run, and all of a surrogate pair that ends after it. */
+function writeHead(writer: Writer, { bytes, client, end }: Run, { at, clock }: NonNullable<Run['last']>): void {
+  cursor.open(bytes, at)
+  cursor.struct(client, clock)
+  const { kind } = cursor
+  const left = end - clock
+  cursor.at = kind === kinds.gc ? at + 1 : cursor.contentAt
+  writer.copy(bytes, at, cursor.at)
+  cursor.uint()
+  const from = cursor.at
+  if (kind === kinds.string) {
+    cursor.at = afterUnits(bytes, from, left).at
+    writer.uint(cursor.at - from)
+  } else {
+    writer.uint(left)
+    if (kind !== kinds.gc && kind !== kinds.deleted) skipElements(kind, left)
+  }
+  writer.copy(bytes, from, cursor.at)
+}
+
+function skipElements(kind: number, count: number): void {
+  for (let left = count; left > 0; left--) {
+    if (kind === kinds.json) skipJsonElement(cursor)
+    else skipAny(cursor)
+  }
 }
 
 /** Writes a delete set. */

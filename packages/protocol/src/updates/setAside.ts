@@ -145,7 +145,7 @@ export class SetAside {
     if (at === null) return run
     const { from, end } = this.#spans.get(run.client) ?? { from: at.clock, end: run.end }
     this.#spans.set(run.client, { from: Math.min(from, at.clock), end: Math.max(end, run.end) })
-    return at.count === 0 ? null : { ...run, end: at.clock, to: at.byte, count: at.count }
+    return at.count === 0 ? null : { ...run, end: at.clock, to: at.to, count: at.count, last: at.last }
   }
 
   /** grows with every clock that is set aside */
@@ -171,20 +171,23 @@ export class SetAside {
     }
   }
 
-  /** Where the first struct of a run is that needs what is set aside, and how many come before it. */
-  #firstNeeding(run: Run): { clock: number; byte: number; count: number } | null {
+  /** How far a run goes before the first struct, or the part of one, that needs what is set aside; null where to its end. */
+  #firstNeeding(run: Run): (Pick<Run, 'to' | 'count' | 'last'> & { readonly clock: number }) | null {
     cursor.open(run.bytes, run.from)
+    const from = this.#spans.get(run.client)?.from ?? Number.POSITIVE_INFINITY
     let clock = run.clock - run.cut
     for (let count = 0; count < run.count; count++) {
-      const byte = cursor.at
+      const { at } = cursor
       const end = clock + cursor.struct(run.client, clock)
       if (
-        this.#contains(run.client, end - 1) ||
+        from <= clock ||
         this.#contains(cursor.originClient, cursor.originClock) ||
         this.#contains(cursor.rightClient, cursor.rightClock) ||
         this.#contains(cursor.parentClient, cursor.parentClock)
       )
-        return { clock, byte, count }
+        return { clock, to: at, count }
+      // Yjs has joined it from several
+      if (from < end) return { clock: from, to: cursor.at, count: count + 1, last: { at, clock } }
       clock = end
     }
     return null

@@ -1,5 +1,5 @@
 import type { Access, Ending, ErrorCode, SessionId, SessionReply } from '@syncline/protocol'
-import { errorCodes, SynclineError } from '@syncline/protocol'
+import { adviceOn, SynclineError } from '@syncline/protocol'
 import { bytesOf } from '../compaction/job.js'
 import { Overload } from '../limits/limiter.js'
 
@@ -64,7 +64,7 @@ const temporary: ReadonlySet<ErrorCode> = new Set([
 /** The reply that says why a session was not opened, or is over. What is no SynclineError is a bug of ours. */
 export function ending<Type extends 'refused' | 'closed'>(type: Type, error: unknown): Ending<Type> {
   const code = error instanceof SynclineError ? error.code : 'internal'
-  const reason = error instanceof SynclineError ? error.message : errorCodes.internal
+  const reason = error instanceof SynclineError ? error.message : adviceOn('internal')
   if (error instanceof Overload) return { type, code, reason, retry: true, retryMs: error.retryMs }
   return { type, code, reason, retry: temporary.has(code) }
 }
