@@ -58,6 +58,25 @@ async function agree(relay: TestRelay, tabs: readonly DocumentHandle[], content:
 }
 
 describe('what one of several tabs is refused', () => {
+  test('leaves what another tab has typed as it was, also where it had deleted that', async () => {
+    const { relay, a, b } = await twoTabs()
+    a.connection.goOffline()
+    b.connection.goOffline()
+    textOf(b.handle).insert(0, 'theirs. ')
+    b.handle.doc.getMap('map').set('key', 'theirs')
+    await until('the other tab', () => textOf(a.handle).toString() === 'theirs. before. ')
+    a.handle.doc.transact(() => {
+      textOf(a.handle).delete(0, 8)
+      a.handle.doc.getMap('map').set('key', tooDeep)
+    })
+    await until('the other tab', () => textOf(b.handle).toString() === 'before. ')
+    await Promise.all([a.handle.keptLocally(), b.handle.keptLocally()])
+    a.connection.goOnline()
+    b.connection.goOnline()
+    await agree(relay, [a.handle, b.handle], 'theirs. before. ')
+    for (const { handle } of [a, b]) expect(handle.doc.getMap('map').get('key')).toBe('theirs')
+  })
+
   test('goes in the others too, and what was typed on it there is set aside with it', async () => {
     const { relay, here, a, b } = await twoTabs()
     a.connection.goOffline()

@@ -19,7 +19,7 @@ import { Replica } from './replica.js'
 import { equalStatus, refusal, refusedEdit, statusOf } from './status.js'
 import { Storage } from './storage.js'
 import type { DocumentStore } from './store/types.js'
-import type { SiblingHost, Siblings } from './tabs/siblings.js'
+import { progressOf, type SiblingHost, type Siblings } from './tabs/siblings.js'
 import type { Clock, ConnectionState, DocumentStatus, RefusedEdit, Replacement } from './types.js'
 import { Waits } from './waits.js'
 
@@ -41,7 +41,6 @@ export type Send = (request: SessionRequest) => void
 
 /** How long first content waits for the relay. */
 const relayMsMax = 2_000
-
 /** How long `close` waits for what is pending. */
 const drainMsMax = 10_000
 
@@ -463,10 +462,7 @@ export class SharedDocument {
       },
       adopt: (update) => this.#edit(update),
       refused: (news) => this.#step({ type: 'refusedElsewhere', news }),
-      progress: () => {
-        const { edits, kept, saved } = this.#peer
-        return { edits, saved, settled: Math.max(kept, saved) }
-      },
+      progress: () => progressOf(this.#peer),
       presence: () => ({ client: this.awareness.clientID, update: this.#replica.presence.update }),
       applyPresence: ({ update }) => this.#replica.presence.apply(update),
       removePresence: (clients) => this.#replica.presence.forget(clients),

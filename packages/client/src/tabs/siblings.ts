@@ -1,4 +1,4 @@
-import type { RefusedNews } from '@syncline/protocol'
+import type { PeerView, RefusedNews } from '@syncline/protocol'
 import { joined } from '../joined.js'
 
 /** How far the edits of a tab are, counted as its Peer does. */
@@ -7,6 +7,10 @@ export interface Progress {
   /** the first so many are on this device's disk or on the relay's */
   readonly settled: number
   readonly saved: number
+}
+
+export function progressOf({ edits, kept, saved }: Pick<PeerView, 'edits' | 'kept' | 'saved'>): Progress {
+  return { edits, saved, settled: Math.max(kept, saved) }
 }
 
 /** What tabs tell each other of a document. Everything is for all that have it open, but an answer. */

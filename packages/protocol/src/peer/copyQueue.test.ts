@@ -231,6 +231,24 @@ describe('writing', () => {
     expect(tab.peer.kept).toBe(2)
   })
 
+  test('a copy that is lost gets edits apart from what is saved also where Yjs has joined the two', () => {
+    tab.load(nothing)
+    tab.open(0)
+    tab.written()
+    tab.type('saved')
+    tab.reply({ type: 'ack', seq: 2, position: 1, chain: 1 })
+    tab.doc.getText('t').insert(5, ' typed')
+    tab.step({ type: 'flushed' })
+    tab.step({ type: 'writeFailed', lost: true })
+    tab.load(nothing)
+    const { append } = tab.writes.at(-1)!
+    expect(append).toMatchObject([{ saved: true }, { saved: false, changes: 1 }])
+    expect(append.map((_, index) => textOf(append.slice(0, index + 1).map(({ update }) => update)))).toEqual([
+      'saved',
+      'saved typed',
+    ])
+  })
+
   test('a copy that comes late to an empty document gets nothing', () => {
     tab.step({ type: 'loaded', copy: null })
     tab.load(nothing)

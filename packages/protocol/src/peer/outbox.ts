@@ -279,6 +279,12 @@ export class Outbox {
     }
   }
 
+  /** The relay is at this state vector: first content that is within has been taken. */
+  takeSeedsWithin(stateVector: Uint8Array): void {
+    const vector = decodeStateVector(stateVector)
+    for (const edit of this.unsaved) if (edit.seed && isWithin(edit.update, vector)) this.takeSeed(edit)
+  }
+
   /** The relay has the first content: from here on it is an edit like others. */
   takeSeed(edit: Edit): void {
     edit.seed = false

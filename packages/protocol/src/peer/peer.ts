@@ -2,13 +2,13 @@ import { adviceOn, type ErrorCode } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import type { Access, DocumentReply } from '../messages/types.js'
 import { unreachable } from '../unreachable.js'
-import { decodeStateVector, emptyStateVector, hashStateVector } from '../updates/index.js'
+import { emptyStateVector, hashStateVector } from '../updates/index.js'
 import type { LocalCopy, RefusedRow, RowId } from './copy.js'
 import { CopyQueue, packBytesMin } from './copyQueue.js'
 import { type Edit, type Message, Outbox } from './outbox.js'
 import { Refusals } from './refusals.js'
 import type { PeerEffect, PeerInput, PeerState, PeerView, Refusal, Replica, Reply } from './types.js'
-import { furthest, isWithin, nowhere } from './within.js'
+import { furthest, nowhere } from './within.js'
 
 /**
  * The client's side of one document: takes what happens, returns what to do.
@@ -43,7 +43,7 @@ export class Peer implements PeerView {
   /** the epoch of this session; its positions count once it is synced */
   #epoch = ''
   #digestAsked = false
-  #effects: PeerEffect[] = []
+  readonly #effects: PeerEffect[] = []
 
   /** @param packBytes rows of the local copy are packed into one when they have grown by so much; tests want less */
   constructor(name: string, replica: Replica, packBytes: number = packBytesMin) {
@@ -114,9 +114,7 @@ export class Peer implements PeerView {
     this.#handle(input)
     // what was edited waits for the end of its turn
     if (input.type !== 'edited') this.#write()
-    const effects = this.#effects
-    this.#effects = []
-    return effects
+    return this.#effects.splice(0)
   }
 
   #handle(input: PeerInput): void {
@@ -164,7 +162,7 @@ export class Peer implements PeerView {
       case 'flushed':
         return this.#flush()
       case 'awareness':
-        if (!this.#inSession || this.#refusals.isRebuilding) return
+        if (!this.#inSession || this.isRebuilding) return
         return void this.#effects.push({ type: 'send', request: { type: 'awareness', update: input.update } })
       case 'digestDue':
         return this.#askDigest()
@@ -192,14 +190,14 @@ export class Peer implements PeerView {
     if (copy && copy.rows.length > 0) this.#seed = null
     if (copy && isReread) this.#refusals.reattach(copy, this.#replica, this.#now)
     else if (copy) this.#refusals.attach(copy, this.#now)
-    if (this.#refusals.isRebuilding && this.#state.at !== 'loading') this.#beginAnew()
+    if (this.isRebuilding && this.#state.at !== 'loading') this.#beginAnew()
     if (copy?.deleted && this.#state.at === 'loading') {
       this.#epoch = copy.epoch ?? ''
       return this.#enter({ at: 'refused', code: 'document_deleted', reason: adviceOn('document_deleted') })
     }
     if (this.#state.at !== 'loading') return copy ? this.#flush() : undefined
     const { connected } = this.#state
-    this.#resume = this.#refusals.isRebuilding ? null : furthest(this.#resume, copy?.resume ?? null)
+    this.#resume = this.isRebuilding ? null : furthest(this.#resume, copy?.resume ?? null)
     this.#epoch = copy?.epoch ?? ''
     this.#enter({ at: 'offline' })
     if (connected) this.#open()
@@ -219,18 +217,18 @@ export class Peer implements PeerView {
     if (this.#outbox.owing) this.#resume = null
     this.#digestAsked = false
     this.#enter({ at: 'opening' })
-    const point = this.#refusals.isRebuilding || this.#outbox.seed || this.#seed ? null : this.#resume
+    const point = this.isRebuilding || this.#outbox.seed || this.#seed ? null : this.#resume
     // where the document was deleted and made anew, what is here is not to come back by accident
     const resume = point ?? (this.#epoch === '' ? null : { epoch: this.#epoch, ...nowhere })
     this.#offered = resume !== null
-    this.#isAnew = this.#refusals.isRebuilding
+    this.#isAnew = this.isRebuilding
     const stateVector = resume ? emptyStateVector : this.#ownVector()
     this.#effects.push({ type: 'send', request: { type: 'open', name: this.name, resume, stateVector } })
   }
 
   /** What is here: nothing, where the replica is about to be made anew. */
   #ownVector(): Uint8Array {
-    return this.#refusals.isRebuilding ? emptyStateVector : this.#replica.stateVector()
+    return this.isRebuilding ? emptyStateVector : this.#replica.stateVector()
   }
 
   #goOffline(): void {
@@ -284,9 +282,8 @@ export class Peer implements PeerView {
     this.#grant = { access, withheld }
     this.#enter({ at: 'syncing' })
     // it was opened before anything was set aside
-    if (this.#refusals.isRebuilding && !this.#isAnew) return this.#beginAnew()
-    // another replica is another cursor
-    if (!this.#refusals.isRebuilding) this.#effects.push({ type: 'announceAwareness' })
+    if (this.isRebuilding && !this.#isAnew) return this.#beginAnew()
+    if (!this.isRebuilding) this.#effects.push({ type: 'announceAwareness' })
     if (stateVector === null) return this.#flush()
     this.#resume = null
     this.#copy.claimed()
@@ -298,17 +295,13 @@ export class Peer implements PeerView {
   #granted(grant: Reply<'access'>): void {
     this.#grant = grant
     this.#changed()
-    if (grant.access === 'read') return this.#flush()
-    // the relay asks for everything now
-    this.#refusals.forgiveReader()
+    // of a writer, the relay asks for everything now
+    return grant.access === 'read' ? this.#flush() : this.#refusals.forgiveReader()
   }
 
   /** The first update of a session in which the relay has told what it has. */
   #begin(stateVector: Uint8Array): void {
-    const vector = decodeStateVector(stateVector)
-    for (const edit of this.#outbox.unsaved) {
-      if (edit.seed && isWithin(edit.update, vector)) this.#outbox.takeSeed(edit)
-    }
+    this.#outbox.takeSeedsWithin(stateVector)
     const isEmpty = stateVector.length === emptyStateVector.length
     if (!isEmpty) this.#seed = null
     if (this.#grant.access === 'read') return this.#flush()
@@ -326,7 +319,7 @@ export class Peer implements PeerView {
   #answer(stateVector: Uint8Array): void {
     if (this.#grant.access === 'read') return
     if (this.#outbox.seed) return this.#sendUpdate(this.#outbox.answerWithSeed(), true)
-    if (this.#refusals.isRebuilding) {
+    if (this.isRebuilding) {
       this.#outbox.restartSent()
       return this.#answerInParts(stateVector)
     }
@@ -335,10 +328,7 @@ export class Peer implements PeerView {
     this.#sendUpdate(this.#outbox.answer(this.#replica.difference(stateVector), !isEmpty), true)
   }
 
-  /**
-   * What is no edit first, where the relay may lack any of that: only there, since edits of other tabs that the refused has
-   * deleted can't be read from this replica any more. Then edits, one by one.
-   */
+  /** What is no edit first, but only where the relay may lack any: the refused may have deleted what others typed here. */
   #answerInParts(stateVector: Uint8Array | null): void {
     const rest = stateVector && this.#wentBack ? this.#refusals.restOf(this.#replica, stateVector) : null
     this.#sendUpdate(this.#outbox.answerNothing(rest ?? undefined), true)
@@ -367,7 +357,7 @@ export class Peer implements PeerView {
   }
 
   #synced(reply: Reply<'synced'>): void {
-    if (this.#refusals.isRebuilding) this.#replace(reply.update)
+    if (this.isRebuilding) this.#replace(reply.update)
     else if (reply.update) this.#apply(reply.update)
     this.#enter({ at: 'live' })
     this.#moveTo(reply)
@@ -395,8 +385,8 @@ export class Peer implements PeerView {
 
   #flush(): void {
     if (!this.#inSession) return
-    if (this.#grant.access === 'read') return this.#grant.withheld ? undefined : this.#judgeReader()
-    if (!this.#refusals.isRebuilding) this.#outbox.look(this.#replica)
+    if (this.#grant.access === 'read') return this.#grant.withheld ? undefined : this.#refusals.judgeReader(this.#now)
+    if (!this.isRebuilding) this.#outbox.look(this.#replica)
     while (!this.#refusals.isJudging && this.#inSession) {
       const { oversized } = this.#outbox
       if (oversized) return this.#refusals.judgeOversized(oversized, this.#now)
@@ -405,14 +395,6 @@ export class Peer implements PeerView {
       this.#sendUpdate(message, false)
     }
     this.#refusals.judgeNow(this.#now)
-  }
-
-  /** What a reader has is refused; with nothing on its way, nobody waits for what a relay has lost. */
-  #judgeReader(reason?: string): void {
-    if (!this.#outbox.quiet) return this.#judge('read_only', null, reason)
-    this.#outbox.forgive()
-    this.#copy.exchanged(this.#outbox)
-    this.#changed()
   }
 
   #edited(update: Uint8Array): void {
@@ -425,16 +407,15 @@ export class Peer implements PeerView {
   /** The relay did not keep an update: what was in it is found by sending it again in parts. */
   #rejected({ seq, code, reason }: Reply<'rejected'>): void {
     const edit = this.#outbox.rejected(seq)
-    if (code === 'read_only') return this.#judgeReader(reason)
+    this.#changed()
+    if (code === 'read_only') return this.#refusals.judgeReader(this.#now, reason)
     if (edit) return this.#judge(code, edit, reason)
-    if (edit === undefined) {
-      // an edit of another tab was in the answer, which finds out about it by itself
-      if (this.#copy.hasBorrowed) return this.#answerInParts(null)
-      // what no edit of this Peer is to blame for can't be set aside
-      this.#effects.push({ type: 'send', request: { type: 'close' } })
-      return this.#sessionEnded({ type: 'closed', code, reason, retry: false })
-    }
-    this.#answerInParts(this.#relayVector)
+    if (edit === null) return this.#answerInParts(this.#relayVector)
+    // an edit of another tab was in the answer, which finds out about it by itself
+    if (this.#copy.hasBorrowed) return this.#answerInParts(null)
+    // what no edit of this Peer is to blame for can't be set aside
+    this.#effects.push({ type: 'send', request: { type: 'close' } })
+    this.#sessionEnded({ type: 'closed', code, reason, retry: false })
   }
 
   /** @param edit null: everything that is not saved */
@@ -475,8 +456,7 @@ export class Peer implements PeerView {
   #write(): void {
     if (this.#state.at === 'closed') return
     if (this.#copy.beginReading()) return void this.#effects.push({ type: 'read' })
-    const replica = this.#refusals.isRebuilding ? null : this.#replica
-    const write = this.#copy.next(this.#outbox, replica, this.#resume, this.#now)
+    const write = this.#copy.next(this.#outbox, this.isRebuilding ? null : this.#replica, this.#resume, this.#now)
     if (write) this.#effects.push({ type: 'write', write })
   }
 

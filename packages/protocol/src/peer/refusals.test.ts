@@ -285,6 +285,28 @@ describe('an edit that the relay never takes', () => {
     expect(ann.text.length / 1_000 + ann.peer.refused[0]!.changes).toBe(30)
   })
 
+  test('leaves an edit on what another tab has typed pending until the relay has that', () => {
+    const [ann, ben] = [new Tab(relay), new Tab(relay)]
+    ann.connect()
+    ben.connect()
+    ann.type('a')
+    ann.disconnect()
+    ben.disconnect()
+    ben.type(' theirs')
+    Y.applyUpdate(ann.doc, Y.encodeStateAsUpdate(ben.doc), 'relay')
+    ann.step({ type: 'borrowed' })
+    ann.type(' mine')
+    ann.doc.getMap('m').set('deep', deep(600))
+    ann.connect()
+    expect([relay.text, ann.peer.pending > 0, ann.peer.saved]).toEqual(['a', true, 1])
+    ben.connect()
+    ann.disconnect()
+    ann.connect()
+    expect(ann.replacements).toEqual(['malformed_update 1'])
+    expect([ann.text, ben.text, relay.text]).toEqual(Array(3).fill('a theirs mine'))
+    expect(ann.peer).toMatchObject({ pending: 0, state: { at: 'live' } })
+  })
+
   test('whatever it deleted comes back', () => {
     const ann = new Tab(relay)
     ann.connect()
@@ -328,6 +350,22 @@ describe('a reader', () => {
     expect(ann.replacements).toEqual(['read_only 1', 'read_only 1'])
     expect(ann.peer).toMatchObject({ access: 'read', pending: 0, state: { at: 'live' } })
     expect(ann.copy.refused).toHaveLength(2)
+  })
+
+  test('whose access is taken while all that it has is on its way waits for no answer', () => {
+    const ann = new Tab(relay)
+    ann.connect()
+    ann.type('written')
+    relay.hold()
+    ann.disconnect()
+    ann.peer.step({ type: 'connected' })
+    const again = ann.reload()
+    again.copy = { ...again.copy, resume: null }
+    const late = again.reload()
+    relay.access = 'read'
+    late.connect()
+    relay.release()
+    expect(late.peer).toMatchObject({ access: 'read', pending: 0, refused: [], state: { at: 'live' } })
   })
 
   test('because of a full disk keeps what was typed', () => {

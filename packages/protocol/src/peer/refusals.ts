@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodes } from '../errors.js'
+import { adviceOn, type ErrorCode, errorCodes } from '../errors.js'
 import { emptyStateVector, hashBytes, mergeUpdates, SetAside } from '../updates/index.js'
 import type { LocalCopy, RefusedRow } from './copy.js'
 import type { CopyQueue } from './copyQueue.js'
@@ -173,6 +173,13 @@ export class Refusals {
   judge(verdict: Verdict, now: number): void {
     this.#verdict = verdict
     this.judgeNow(now)
+  }
+
+  /** What a reader has is refused. With nothing on its way, nobody waits for what a relay has lost. */
+  judgeReader(now: number, reason: string = adviceOn('read_only')): void {
+    if (!this.#outbox.quiet) return this.judge({ edit: null, code: 'read_only', reason }, now)
+    this.#outbox.forgive()
+    this.#copy.exchanged(this.#outbox)
   }
 
   judgeOversized(edit: Edit, now: number): void {

@@ -109,6 +109,34 @@ describe('what is set aside', () => {
     expect(left).toBeGreaterThan(30)
   })
 
+  test('is cut out of structs that Yjs has joined, of every kind', () => {
+    const doc = new Y.Doc({ gc: false })
+    const updates: Uint8Array[] = []
+    doc.on('update', (update: Uint8Array) => updates.push(update))
+    const [text, array] = [doc.getText('text'), doc.getArray<number>('array')]
+    const shownBy = (of: Y.Doc) => JSON.stringify([of.getText('text'), of.getArray('array')])
+    for (const typed of ['a', 'ü', '漢', '😀', 'e']) text.insert(text.length, typed)
+    for (const item of [1, 2, 3]) array.push([item])
+    for (let i = 0; i < 3; i++) text.insert(text.length, 'gone')
+    text.delete(text.length - 12, 12)
+    for (const [kind, whole] of [doc, load([Y.encodeStateAsUpdate(doc)])]
+      .map((each) => Y.encodeStateAsUpdate(each))
+      .entries()) {
+      for (let kept = 0; kept < updates.length; kept++) {
+        const aside = new SetAside()
+        for (const update of updates.slice(kept)) aside.add(update)
+        const rest = aside.without(whole)
+        const [copy, expected] = [load(rest ? [rest] : []), load(updates.slice(0, kept))]
+        expect(Y.encodeStateVector(copy), `${kept} of ${kind}`).toEqual(Y.encodeStateVector(expected))
+        expect(isPending(copy)).toBe(false)
+        // what was deleted later is deleted here as well: that is no part of the structs
+        if (kept < updates.length - 4) expect(shownBy(copy)).toBe(shownBy(expected))
+        const both = load([...(rest ? [rest] : []), ...updates.slice(kept)])
+        expect(shownBy(both)).toBe(shownBy(doc))
+      }
+    }
+  })
+
   test('is set aside no more once the log has it', () => {
     const doc = new Y.Doc()
     const updates: Uint8Array[] = []
