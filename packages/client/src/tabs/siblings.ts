@@ -137,7 +137,8 @@ export class Siblings {
   /** This tab has slept, or has another replica: it shows what only others have, and asks them for what it may lack. */
   askAgain(): void {
     if (!this.#hasAsked) return
-    for (const update of this.#unsettled) this.#host.apply(update, true)
+    // deletions that come alone may have been refused, and nothing needs them
+    for (const update of this.#unsettled) if (update[0] !== 0) this.#host.apply(update, true)
     this.#sendAsk()
   }
 

@@ -164,7 +164,7 @@ export class CopyQueue {
     this.#resume = copy.resume
     this.#tail = this.#bytes - Math.max(0, ...this.#rows.values())
     this.#at = 'ready'
-    if (this.#waiting.length === 0) this.#kept = outbox.edits
+    if (this.#waiting.length === 0 && this.#notes === noNotes) this.#kept = outbox.edits
     if (this.#isHeavy && this.#unmarked.size > 0) this.#pack = packSaved(copy)
   }
 
@@ -179,7 +179,7 @@ export class CopyQueue {
       addRowTo(outbox, update, changes, id)
     }
     this.#resume = copy.resume
-    if (this.#waiting.length === 0) this.#kept = outbox.edits
+    if (this.#waiting.length === 0 && this.#notes === noNotes) this.#kept = outbox.edits
     this.#at = 'ready'
   }
 
