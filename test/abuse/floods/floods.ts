@@ -183,22 +183,6 @@ export const floods: readonly Flood[] = [
   byEach('the smallest messages there are, thousands in a write', 'target', (attacker) => {
     attacker.all(Array.from({ length: 5_000 }, () => smallest[attacker.dialect]))
   }),
-  {
-    name: 'the same by 60 connections at once',
-    dialects,
-    begin: async (front) => {
-      const attackers: Attacker[] = []
-      for (let i = 0; i < 60; i++) attackers.push(await front.join(front.dialect(i), 'target'))
-      return {
-        attackers,
-        more: () => {
-          for (const attacker of attackers) {
-            if (attacker.closed === null) attacker.all(Array.from({ length: 1_000 }, () => smallest[attacker.dialect]))
-          }
-        },
-      }
-    },
-  },
   byEach('pongs of WebSocket that nobody asked for, thousands in a write', 'target', (attacker) => {
     attacker.atOnce(() => {
       for (let i = 0; i < 5_000; i++) attacker.socket.pong()
