@@ -49,11 +49,14 @@ describe('a document in the process of the relay', () => {
   test('many edits share a commit, and each is attributed to its subject', async () => {
     const log = new TestLog()
     const { relay } = await startRelay({}, log)
+    const start = performance.now()
     const edits = Array.from({ length: 100 }, (_, index) =>
       relay.document('list', { subject: `user ${index % 2}` }).transact((doc) => doc.getArray('a').push([index])),
     )
     await Promise.all(edits)
-    expect(log.commits).toBeLessThan(5)
+    // a batch ends after 10 ms, so that others have their turn
+    const batchesMax = (performance.now() - start) / 10
+    expect(log.commits).toBeLessThan(Math.min(50, 5 + batchesMax))
     const stored = await log.read('list')
     const authors = new Set(stored!.records.flatMap(({ runs }) => runs.map(({ author }) => author)))
     expect([...authors].sort()).toEqual(['user 0', 'user 1'])
