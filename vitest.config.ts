@@ -9,8 +9,8 @@ const source = (name: string, file = 'index') =>
 // compute. `npm test` runs the lanes at once.
 const lanes = {
   sockets: 'abuse api backends client gallery react relay'.split(' '),
-  processes: 'admin browser cli deploy django docs interop process'.split(' '),
-  disks: 'bench crash packages soak'.split(' '),
+  processes: 'admin browser cli deploy django docs interop packages process soak'.split(' '),
+  disks: 'bench crash'.split(' '),
 }
 const filesOf = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`)
 

@@ -1,11 +1,12 @@
-import { Agent, request } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import { defaultLimits, encodeClientMessage, packFrames } from '@syncline/protocol'
 import type { RelayOptions } from '@syncline/server'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
+import { boundPipelining } from '../../packages/server/src/pipelining.js'
 import { until, within } from '../support/until.js'
 import { HttpTestSocket, post } from './httpSocket.js'
-import { startRelay, TestClock, typed } from './support.js'
+import { listen, startRelay, TestClock, typed } from './support.js'
 
 /** A frame as a client sends it. */
 function frame(...messages: Parameters<typeof encodeClientMessage>[0][]): Uint8Array {
@@ -247,6 +248,22 @@ describe('streams', () => {
     expect(await (await fetch(`${url}/page`)).text()).toBe('of the application')
     await relay.close()
     expect(await (await fetch(`${url}/page`)).text()).toBe('of the application')
+  })
+
+  test('are answered once when the relay has gone, also where another listener is around its own', async () => {
+    let answers = 0
+    const server = createServer((_request, response) => {
+      answers++
+      response.end('of the application')
+    })
+    const { relay } = await startRelay()
+    relay.attach(server)
+    boundPipelining(server)
+    const url = (await listen(server)).replace('ws', 'http')
+    onTestFinished(() => void server.close())
+    await relay.close()
+    expect(await (await fetch(`${url}/page`)).text()).toBe('of the application')
+    expect(answers).toBe(1)
   })
 })
 

@@ -155,13 +155,17 @@ export class Relay {
     }
     server.on('upgrade', onUpgrade)
     const others = server.listeners('request') as RequestListener[]
+    let isAttached = true
     const onRequest: RequestListener = (request, response) => {
-      if (this.handleRequest(request, response)) return
+      if (isAttached && this.handleRequest(request, response)) return
       for (const listener of others) listener.call(server, request, response)
     }
     server.removeAllListeners('request').on('request', onRequest)
     this.#detach.push(() => {
       server.off('upgrade', onUpgrade)
+      isAttached = false
+      // whoever has put a listener around it goes on calling it, and a request must not be answered twice
+      if (!server.listeners('request').includes(onRequest)) return
       server.off('request', onRequest)
       for (const listener of others) server.on('request', listener)
     })
