@@ -21,6 +21,11 @@ worker.addEventListener('activate', (event) => {
   event.waitUntil(takeOver())
 })
 
+// a page that was on its way while this took over was no client yet, and asks for itself
+worker.addEventListener('message', (event) => {
+  event.waitUntil(worker.clients.claim())
+})
+
 worker.addEventListener('fetch', (event) => {
   const { request } = event
   const { origin, pathname } = new URL(request.url)

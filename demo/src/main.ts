@@ -15,7 +15,12 @@ startRouter((route, leave) => {
 })
 
 // opens these pages with no network at all, after the first visit
-if (import.meta.env.PROD) navigator.serviceWorker?.register('/service-worker.js').catch(() => undefined)
+if (import.meta.env.PROD) {
+  navigator.serviceWorker?.register('/service-worker.js').catch(() => undefined)
+  navigator.serviceWorker?.ready.then(
+    ({ active }) => navigator.serviceWorker.controller ?? active?.postMessage('claim'),
+  )
+}
 
 function pageOf(route: Route, leave: AbortSignal): HTMLElement {
   switch (route.at) {

@@ -43,7 +43,7 @@ const reconnectMsMax = 20_000
 /** Waits until the application's files are kept, as they are some moments after the first visit. */
 export async function filesKept(page: Page): Promise<void> {
   await page.evaluate(async () => void (await navigator.serviceWorker.ready))
-  await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null, undefined, { polling: 50 })
 }
 
 /** The demo as it was built last, served by a real relay that lives as long as the test. */
