@@ -3,16 +3,13 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type Append, chainAfter, type LogRecord, type StoredDocument } from '@syncline/protocol'
 import { openLevelLog } from '@syncline/server'
 import { Level } from 'level'
 import { onTestFinished } from 'vitest'
 import * as Y from 'yjs'
-import { RelayProcess, type RelayProcessOptions } from '../support/relay.js'
+import { RelayProcess, type RelayProcessOptions, synclineBinary } from '../support/relay.js'
 import { within } from '../support/until.js'
-
-const binary = fileURLToPath(new URL('../../packages/server/bin/syncline.js', import.meta.url))
 
 /** A directory that goes with the test. */
 export function emptyDirectory(): string {
@@ -35,7 +32,7 @@ export async function syncline(...args: readonly string[]): Promise<Said> {
 
 /** Starts `syncline`; it ends with the test. */
 export function startSyncline(...args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, [binary, ...args], { env: { PATH: process.env.PATH }, cwd: tmpdir() })
+  const child = spawn(process.execPath, [synclineBinary, ...args], { env: { PATH: process.env.PATH }, cwd: tmpdir() })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }

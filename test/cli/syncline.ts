@@ -2,11 +2,9 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { synclineBinary } from '../support/relay.js'
 import { until, within } from '../support/until.js'
-
-const binary = fileURLToPath(new URL('../../packages/server/bin/syncline.js', import.meta.url))
 
 /** What a run of `syncline` came to. */
 export interface Outcome {
@@ -34,7 +32,7 @@ export async function killedWhen(isReached: () => boolean, args: readonly string
 }
 
 function start(args: readonly string[], input: Uint8Array | string) {
-  const child = spawn(process.execPath, [binary, ...args], { env: {}, cwd: tmpdir() })
+  const child = spawn(process.execPath, [synclineBinary, ...args], { env: {}, cwd: tmpdir() })
   onTestFinished(() => void child.kill('SIGKILL'))
   const out: Buffer[] = []
   let err = ''

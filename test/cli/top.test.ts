@@ -1,13 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type RelayProcess, startRelay } from '../support/relay.js'
+import { type RelayProcess, startRelay, synclineBinary } from '../support/relay.js'
 import { until, within } from '../support/until.js'
 import { syncline } from './syncline.js'
 
-const binary = fileURLToPath(new URL('../../packages/server/bin/syncline.js', import.meta.url))
 const otherScreen = '\u001b[?1049h'
 const oldScreen = '\u001b[?1049l'
 /** util-linux's `script` gives a program a terminal; the one of other systems takes other arguments. */
@@ -21,7 +19,7 @@ async function start(): Promise<RelayProcess> {
 
 /** `syncline top` on a terminal of 24 rows: what it has written so far, and its keyboard. */
 function onTerminal(relay: RelayProcess) {
-  const command = `stty rows 24 cols 90; '${process.execPath}' '${binary}' top --data '${relay.dataDirectory}'`
+  const command = `stty rows 24 cols 90; '${process.execPath}' '${synclineBinary}' top --data '${relay.dataDirectory}'`
   const child: ChildProcess = spawn('script', ['-qefc', command, '/dev/null'], { cwd: tmpdir() })
   onTestFinished(() => void child.kill('SIGKILL'))
   const terminal = { shown: '', press: (key: string) => child.stdin!.write(key), ended: once(child, 'close') }

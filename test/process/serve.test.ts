@@ -5,14 +5,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { joinNative, joinYWebsocket } from '../support/clients.js'
-import { startRelay } from '../support/relay.js'
+import { startRelay, synclineBinary } from '../support/relay.js'
 import { until, within } from '../support/until.js'
-
-const binary = fileURLToPath(new URL('../../packages/server/bin/syncline.js', import.meta.url))
 
 interface Run {
   readonly child: ChildProcess
@@ -23,7 +20,7 @@ interface Run {
 
 /** Runs `syncline` in an empty environment; it ends with the test. */
 function syncline(args: readonly string[], env: Readonly<Record<string, string>> = {}): Run {
-  const child = spawn(process.execPath, [binary, ...args], { env, cwd: emptyDirectory() })
+  const child = spawn(process.execPath, [synclineBinary, ...args], { env, cwd: emptyDirectory() })
   const said = { out: '', err: '' }
   child.stdout.on('data', (bytes) => {
     said.out += bytes

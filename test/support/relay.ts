@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { within } from './until.js'
 
-const binary = fileURLToPath(new URL('../../packages/server/bin/syncline.js', import.meta.url))
+/** The command `syncline`, as it was built last. */
+export const synclineBinary = fileURLToPath(new URL('../../packages/server/bin/syncline.js', import.meta.url))
 const complaintsLengthMax = 20_000
 
 /** How {@link startRelay} starts it. */
@@ -83,7 +84,7 @@ export class RelayProcess {
     const child = spawn(
       process.execPath,
       [
-        this.#options.binary ?? binary,
+        this.#options.binary ?? synclineBinary,
         'serve',
         ...['--port', String(this.#port), '--data', this.dataDirectory, '--log-level', 'warn'],
         ...args,

@@ -1,7 +1,4 @@
-import type { Sliced, Slices } from './slices.js'
-
-// a frame of keystrokes takes a hundredth of it
-const sliceMs = 2
+import { type Sliced, type Slices, sliceMs } from './slices.js'
 
 /** What an inbox does. */
 export interface InboxOptions {

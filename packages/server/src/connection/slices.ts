@@ -6,8 +6,8 @@ export interface Sliced {
 
 // all of them together, before the event loop looks at those who are done quickly
 const turnMs = 4
-// of one that has more to do than one who types
-const sliceMs = 2
+/** Of one that has more to do than one who types: a frame of keystrokes takes a hundredth of it. In ms. */
+export const sliceMs = 2
 // of one that had nothing to do before: a hundred keystrokes
 const firstSliceMs = 0.25
 // as much work as fills a turn, within so long, is a crowd
