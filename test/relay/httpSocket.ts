@@ -26,8 +26,13 @@ export function post(url: string, headers: Record<string, string>, body: Uint8Ar
         text += bytes
       })
       response.on('end', () => {
-        const code = text === '' ? undefined : JSON.parse(text).error.code
-        resolve({ status: response.statusCode!, code, headers: response.headers })
+        try {
+          const code = text === '' ? undefined : JSON.parse(text).error.code
+          resolve({ status: response.statusCode!, code, headers: response.headers })
+        } catch {
+          // a server goes on without its relay, and answers in its own words
+          reject(new Error(`no answer of a relay: ${response.statusCode} ${text}`))
+        }
       })
     })
     sent.on('error', reject)
