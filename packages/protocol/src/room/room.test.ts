@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { decodeAwareness, encodeAwareness } from '../awareness/codec.js'
-import { defaultLimits } from '../limits.js'
+import { defaultLimits, type Limits } from '../limits.js'
 import { type LogRecord, unknownPoint } from '../log/port.js'
 import type { DocumentReply, DocumentRequest } from '../messages/types.js'
 import { emptyStateVector, hashStateVector } from '../updates/index.js'
@@ -12,13 +12,14 @@ const limits = { ...defaultLimits, tailRecordsMax: 4, documentBytesMax: 10_000, 
 
 /** A room with people in it, and a committer that commits when it is told to. */
 class Story {
-  room = new Room('story', limits)
+  room: Room
   now = 1_000
   effects: RoomEffect[] = []
   records: LogRecord[] = []
   #seq = new Map<number, number>()
 
-  constructor() {
+  constructor(others: Partial<Limits> = {}) {
+    this.room = new Room('story', { ...limits, ...others })
     this.step({ type: 'loaded', stored: null, epoch: '00000000000000aa' })
   }
 
@@ -606,6 +607,18 @@ describe('updates gather', () => {
     story = new Story()
     afterBroadcast(400, 50)
     expect(story.room.gatherMs).toBe(20)
+  })
+
+  test('by what fanOutPercent pays for, up to fanOutGatherMsMax', () => {
+    const gatherMs = (others: Partial<Limits>) => {
+      story = new Story(others)
+      afterBroadcast(100, 2)
+      return story.room.gatherMs
+    }
+    expect(gatherMs({ fanOutPercent: 16 })).toBeCloseTo(3.75 * (2 - 1 / 2))
+    expect(gatherMs({ fanOutGatherMsMax: 12 })).toBeCloseTo(7.5 * (2 - 1 / 2))
+    expect(gatherMs({ fanOutGatherMsMax: 11 })).toBe(11)
+    expect(gatherMs({ fanOutGatherMsMax: 0 })).toBe(0)
   })
 
   test('while a commit runs, and then for the rest of the time', () => {
