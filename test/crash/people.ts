@@ -59,7 +59,11 @@ function joinYWebsocket(webSocketUrl: string, name: string): Client {
     saved: () => null,
     goOffline: () => provider.disconnect(),
     goOnline: () => provider.connect(),
-    leave: async () => provider.destroy(),
+    leave: async () => {
+      provider.destroy()
+      // the awareness that it made has a timer, which keeps the document
+      doc.destroy()
+    },
   }
 }
 
