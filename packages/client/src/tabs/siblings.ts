@@ -15,10 +15,17 @@ export function progressOf({ edits, kept, saved }: Pick<PeerView, 'edits' | 'kep
 
 /** What tabs tell each other of a document. Everything is for all that have it open, but an answer. */
 export type SiblingMessage =
-  | { readonly type: 'ask'; readonly stateVector: Uint8Array; readonly presence: Presence | null }
+  | {
+      readonly type: 'ask'
+      /** how many times this replica's name has asked, with this */
+      readonly ask: number
+      readonly stateVector: Uint8Array
+      readonly presence: Presence | null
+    }
   | {
       readonly type: 'answer'
       readonly to: string
+      readonly ask: number
       readonly update: Uint8Array | null
       readonly presence: Presence | null
       readonly progress: Progress
@@ -88,6 +95,8 @@ export class Siblings {
   #hasAsked = false
   /** what was here when the others were asked, and whether there was more to tell since and nobody to hear it */
   #asked: Uint8Array = new Uint8Array(1)
+  /** how often they were */
+  #asks = 0
   #hasMissed = false
   #isOver = false
   /** edits of this tab that are not told yet */
@@ -195,9 +204,11 @@ export class Siblings {
         return this.#remove(id)
       case 'ask':
         if (message.presence) this.#see(other, message.presence)
-        return this.#answer(id, message.stateVector)
+        return this.#answer(id, message)
       case 'answer':
         if (message.presence) this.#see(other, message.presence)
+        // asked by an older replica, and told before the refusal of what that had was heard: deletions don't tell
+        if (message.ask !== this.#asks) return this.#settle(other, message.progress)
         return this.#take(other, message)
       case 'edit':
         return this.#take(other, message)
@@ -235,7 +246,7 @@ export class Siblings {
   #sendAsk(): void {
     this.#asked = this.#host.stateVector()
     this.#hasMissed = false
-    this.#tellAll({ type: 'ask', stateVector: this.#asked, presence: this.#host.presence() })
+    this.#tellAll({ type: 'ask', ask: ++this.#asks, stateVector: this.#asked, presence: this.#host.presence() })
   }
 
   /** True where nobody is there to be told. A tab that is frozen may answer later: it is told then. */
@@ -254,13 +265,14 @@ export class Siblings {
   }
 
   /** One of those that have the document answers with what is lacking, and everybody with what only they may have. */
-  #answer(id: string, stateVector: Uint8Array): void {
+  #answer(id: string, { ask, stateVector }: Extract<SiblingMessage, { type: 'ask' }>): void {
     const progress = this.#host.progress()
     const isFirst = [...this.#others.keys()].every((other) => other === id || other > this.#id)
     const tells = this.#isLoaded && (isFirst || progress.saved < progress.edits)
     this.#tellAll({
       type: 'answer',
       to: id,
+      ask,
       update: tells ? this.#host.difference(stateVector) : null,
       presence: this.#host.presence(),
       progress,
