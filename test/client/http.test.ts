@@ -30,6 +30,7 @@ function fastClock(times: number): Clock {
       const timer = setTimeout(call, ms / times)
       return () => clearTimeout(timer)
     },
+    soon: setImmediate,
   }
 }
 

@@ -150,6 +150,7 @@ export class SimTab {
           isCancelled = true
         }
       },
+      soon: (call) => this.#tab.deliver(call),
     }
   }
 

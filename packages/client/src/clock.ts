@@ -23,5 +23,26 @@ export function systemClock(): Clock {
       const timer = setTimeout(call, ms)
       return () => clearTimeout(timer)
     },
+    soon,
   }
+}
+
+// Node has it, and is not kept from its end by it, as it would be by a port
+declare const setImmediate: ((call: () => void) => void) | undefined
+
+/** one for all connections: nobody would close theirs */
+let port: MessagePort | undefined
+const tasks: (() => void)[] = []
+
+function soon(call: () => void): void {
+  if (typeof setImmediate === 'function') return setImmediate(call)
+  tasks.push(call)
+  port ??= newPort()
+  port.postMessage(0)
+}
+
+function newPort(): MessagePort {
+  const { port1, port2 } = new MessageChannel()
+  port1.onmessage = () => tasks.shift()!()
+  return port2
 }

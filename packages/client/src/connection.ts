@@ -116,19 +116,9 @@ export class RelayConnection implements Connection, DocumentHost, HandleHost {
   }
 
   get state(): ConnectionState {
-    switch (this.#state.at) {
-      case 'waiting':
-      case 'asking':
-      case 'connecting':
-        return this.#backoff.failures === 0 ? 'connecting' : 'offline'
-      case 'offline':
-      case 'online':
-      case 'refused':
-      case 'closed':
-        return this.#state.at
-      default:
-        return unreachable(this.#state)
-    }
+    const { at } = this.#state
+    if (at !== 'waiting' && at !== 'asking' && at !== 'connecting') return at
+    return this.#backoff.failures === 0 ? 'connecting' : 'offline'
   }
 
   get transport(): TransportKind | null {

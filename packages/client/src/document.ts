@@ -49,7 +49,7 @@ const drainMsMax = 10_000
  * the local copy and the relay.
  *
  * Invariants: the Peer knows of an edit before the call that made it returns; edits of one turn leave as one message,
- * before awareness of that turn; what a frame brings is applied before anybody is told of its consequences.
+ * before awareness of that turn; what came is applied before anybody is told of its consequences, and before cursors.
  */
 export class SharedDocument {
   readonly name: string
@@ -73,8 +73,9 @@ export class SharedDocument {
   #send: Send | null = null
   #status: DocumentStatus
   #told: DocumentStatus
-  /** updates of the frame that is being read */
+  /** updates of the frames that are being read, and awareness: cursors may point into them */
   #arrived: Uint8Array[] = []
+  #arrivedAwareness: Uint8Array[] = []
   /** nobody was told of them yet */
   #replacements: Replacement[] = []
   #refusedRows: readonly RefusedRow[] = []
@@ -191,8 +192,8 @@ export class SharedDocument {
   }
 
   receive(reply: DocumentReply): void {
-    // only updates in a row are merged: everything else may ask the replica, or be about what came before
-    if (reply.type !== 'update') this.settle()
+    // only updates are merged, with cursors between them: all else may ask the replica, or be about what came before
+    if (reply.type !== 'update' && reply.type !== 'awareness') this.settle()
     if (reply.type === 'opened') {
       this.#step({ type: 'limited', updateBytesMax: this.#host.updateBytesMax })
     }
@@ -202,17 +203,19 @@ export class SharedDocument {
 
   /** Applies what arrived, as one update. */
   settle(): void {
-    if (this.#arrived.length === 0) return
-    const arrived = this.#arrived
-    this.#arrived = []
+    const arrived = this.#arrived.splice(0)
+    const awareness = this.#arrivedAwareness.splice(0)
     try {
-      this.#replica.integrate(arrived)
-      // edits may wait for it
-      this.#edited = true
-      this.#changed()
+      if (arrived.length > 0) {
+        this.#replica.integrate(arrived)
+        // edits may wait for it
+        this.#edited = true
+        this.#changed()
+      }
     } catch (error) {
-      this.fault('malformed_update', String(error), false)
+      return this.fault('malformed_update', String(error), false)
     }
+    for (const update of awareness) this.#replica.presence.apply(update)
   }
 
   /** Ends the session because of what the relay sent; `retry` tells whether another one can do better. */
@@ -263,15 +266,13 @@ export class SharedDocument {
     )
   }
 
-  keptLocally(): Promise<void> {
+  async keptLocally(): Promise<void> {
     const { edits } = this.#peer
-    const error = this.#storage ? null : new SynclineError('store_unavailable', 'There is no local store')
-    return error
-      ? Promise.reject(error)
-      : this.#until(
-          () => this.#peer.kept >= edits,
-          () => this.#storageError,
-        )
+    if (!this.#storage) throw new SynclineError('store_unavailable', 'There is no local store')
+    await this.#until(
+      () => this.#peer.kept >= edits,
+      () => this.#storageError,
+    )
   }
 
   /** Resolves when what was typed is kept, or will not be for now. */
@@ -350,13 +351,11 @@ export class SharedDocument {
       case 'read':
         return this.read()
       case 'write':
-        void this.#storage?.write(effect.write)
-        return
+        return void this.#storage?.write(effect.write)
       case 'apply':
-        this.#arrived.push(effect.update)
-        return
+        return void this.#arrived.push(effect.update)
       case 'applyAwareness':
-        return this.#replica.presence.apply(effect.update)
+        return void this.#arrivedAwareness.push(effect.update)
       case 'replace':
         return this.#replace(effect.updates, effect.refused)
       case 'tellRefused':
@@ -366,6 +365,7 @@ export class SharedDocument {
       case 'announceAwareness':
         return this.#replica.presence.announce()
       case 'forgetAwareness':
+        this.#arrivedAwareness = []
         return this.#replica.presence.forgetOthers(this.#siblings?.clients)
       case 'changed':
         return this.#changed()

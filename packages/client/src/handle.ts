@@ -28,9 +28,11 @@ export class Handle implements DocumentHandle {
   readonly synced: Promise<void>
   readonly #document: SharedDocument
   readonly #release: () => Promise<void>
-  readonly #listeners = new Listeners<DocumentStatus>()
-  readonly #replacedListeners = new Listeners<Replacement>()
-  readonly #signalListeners = new Listeners<unknown>()
+  readonly #listeners = {
+    status: new Listeners<DocumentStatus>(),
+    replaced: new Listeners<Replacement>(),
+    signal: new Listeners<unknown>(),
+  }
   readonly #signals: DocumentSignals
   readonly #stopListening: () => void
   readonly #subdocuments: Subdocuments
@@ -58,9 +60,9 @@ export class Handle implements DocumentHandle {
     this.#signals = signals
     this.#host = host
     const stops = [
-      document.statusListeners.add((status) => this.#listeners.emit(status)),
-      document.replacedListeners.add((replacement) => this.#replacedListeners.emit(replacement)),
-      signals.heard.add((payload) => this.#signalListeners.emit(payload)),
+      document.statusListeners.add((status) => this.#listeners.status.emit(status)),
+      document.replacedListeners.add((replacement) => this.#listeners.replaced.emit(replacement)),
+      signals.heard.add((payload) => this.#listeners.signal.emit(payload)),
     ]
     this.#stopListening = () => {
       for (const stop of stops) stop()
@@ -80,14 +82,14 @@ export class Handle implements DocumentHandle {
     return this.#last ?? this.#document.status
   }
 
-  saved(): Promise<void> {
-    if (this.#last && !this.#last.saved) return Promise.reject(new SynclineError('closed'))
-    return this.#last ? Promise.resolve() : this.#document.saved()
+  async saved(): Promise<void> {
+    if (!this.#last) return this.#document.saved()
+    if (!this.#last.saved) throw new SynclineError('closed')
   }
 
-  keptLocally(): Promise<void> {
-    if (this.#last && this.#last.unkept > 0) return Promise.reject(new SynclineError('closed'))
-    return this.#last ? Promise.resolve() : this.#document.keptLocally()
+  async keptLocally(): Promise<void> {
+    if (!this.#last) return this.#document.keptLocally()
+    if (this.#last.unkept > 0) throw new SynclineError('closed')
   }
 
   get refused(): readonly RefusedEdit[] {
@@ -115,13 +117,11 @@ export class Handle implements DocumentHandle {
   on(event: 'status', listener: (status: DocumentStatus) => void): () => void
   on(event: 'signal', listener: (payload: unknown) => void): () => void
   on(
-    ...[event, listener]:
-      | [event: 'replaced', listener: (replacement: Replacement) => void]
-      | [event: 'status', listener: (status: DocumentStatus) => void]
-      | [event: 'signal', listener: (payload: unknown) => void]
+    event: 'replaced' | 'status' | 'signal',
+    // the overloads say which goes with which
+    listener: (told: never) => void,
   ): () => void {
-    if (event === 'signal') return this.#signalListeners.add(listener)
-    return event === 'replaced' ? this.#replacedListeners.add(listener) : this.#listeners.add(listener)
+    return this.#listeners[event].add(listener as (told: unknown) => void)
   }
 
   close(): Promise<void> {
@@ -136,6 +136,6 @@ export class Handle implements DocumentHandle {
     const told = this.#document.status
     this.#last = Object.freeze({ ...told, connection: 'closed', synced: false })
     // where the document itself has ended, its own `closed` has been told
-    if (told.connection !== 'closed') this.#listeners.emit(this.#last)
+    if (told.connection !== 'closed') this.#listeners.status.emit(this.#last)
   }
 }

@@ -38,7 +38,7 @@ export interface LinkEvents {
   received(channel: Channel, reply: SessionReply): void
   /** what the relay sent on this channel cannot be read */
   faulted(channel: Channel, error: SynclineError): void
-  /** all that came in one frame was `received` */
+  /** all that waited was `received` */
   settled(): void
   /** the relay's sessions end then, unless it gets another token */
   expires(expiresMs: number): void
@@ -71,22 +71,37 @@ const partsOfDocumentsMax = 4
 const partBytesKeptMax = 1024 * 1024 * 1024
 
 /**
+ * So much is handled in one go: some ms of work (1,800 keys of others took 3 to 15), after which a page can look at what a
+ * person does. What is more is left to the socket, so that the relay sees who does not keep up.
+ */
+const batchBytesMax = 64 * 1024
+
+/**
  * One WebSocket from its opening to its end: frames and messages, and whether anybody is at the other end. A link
  * that ended is of no more use; its connection makes another.
+ *
+ * A frame is handled as it comes. Those that wait behind it, since the page was busy, are taken as one: they come before a
+ * task that is asked for now.
  */
 export class Link {
   readonly #socket: WebSocketLike
+  readonly #clock: Clock
   readonly #events: LinkEvents
   readonly #pulse: Pulse
   // adjusted by `welcome`; the reader looks at it with each part
   readonly #readerLimits = { ...defaultLimits }
   readonly #reader = new RelayMessageReader(this.#readerLimits)
   #state: 'opening' | 'open' | 'ended' = 'opening'
+  /** frames that came while others are awaited that wait already */
+  #inbox: Uint8Array[] = []
+  #inboxBytes = 0
+  #isGathering = false
   #outbox: Uint8Array[] = []
   #partBytesMax = partBytesMax
 
   constructor(socket: WebSocketLike, clock: Clock, silenceMsMax: number, greeting: Greeting, events: LinkEvents) {
     this.#socket = socket
+    this.#clock = clock
     this.#events = events
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => this.#opened(greeting)
@@ -154,13 +169,35 @@ export class Link {
   #received(data: unknown): void {
     this.#pulse.heard()
     if (!(data instanceof ArrayBuffer)) return this.#fail({ code: closeCodes.malformed, reason: 'A text frame' })
-    for (const read of this.#reader.read(new Uint8Array(data))) {
-      if (read.ok) this.#handle(read.message)
-      else if (read.channel !== null) this.#events.faulted(read.channel, read.error)
-      else this.#fail({ code: closeCodes.malformed, reason: read.error.code })
-      if (this.#isEnded) return
+    this.#inbox.push(new Uint8Array(data))
+    this.#inboxBytes += data.byteLength
+    if (!this.#isGathering || this.#inboxBytes >= batchBytesMax) this.#readInbox()
+  }
+
+  #readInbox(): void {
+    const frames = this.#inbox
+    this.#inbox = []
+    this.#inboxBytes = 0
+    for (const frame of frames) {
+      for (const read of this.#reader.read(frame)) {
+        if (this.#isEnded) return
+        if (read.ok) this.#handle(read.message)
+        else if (read.channel !== null) this.#events.faulted(read.channel, read.error)
+        else this.#fail({ code: closeCodes.malformed, reason: read.error.code })
+      }
     }
     this.#events.settled()
+    this.#gather()
+  }
+
+  /** What waits now is handled when it is over. */
+  #gather(): void {
+    if (this.#isGathering) return
+    this.#isGathering = true
+    this.#clock.soon(() => {
+      this.#isGathering = false
+      if (this.#inbox.length > 0) this.#readInbox()
+    })
   }
 
   #handle(message: RelayMessage): void {
@@ -209,6 +246,8 @@ export class Link {
   }
 
   #ended(end: LinkEnd): void {
+    this.#readInbox()
+    if (this.#isEnded) return
     this.#state = 'ended'
     this.#pulse.stop()
     this.#events.ended({ code: end.code, reason: end.reason })

@@ -20,7 +20,7 @@ export class Sessions {
   readonly #tokens: Tokens
   readonly #link: () => Link | null
   readonly #open = new Map<Channel, SharedDocument>()
-  /** documents that got something in the frame that is being read */
+  /** documents that got something in the frames that are being read */
   readonly #touched = new Set<SharedDocument>()
   /** documents whose session waits for another token */
   readonly #shutOut = new Set<SharedDocument>()
@@ -61,7 +61,10 @@ export class Sessions {
     const document = this.#open.get(channel)
     // the last of a session that was closed meanwhile
     if (!document) return
-    if (received.type === 'signal') return this.#signals.heard(document, received.payload)
+    if (received.type === 'signal') {
+      document.settle()
+      return this.#signals.heard(document, received.payload)
+    }
     const reply = this.#tokens.areAsked ? received : withoutToken(received)
     this.#touched.add(document)
     this.recorders.get(document)?.record('received', reply)
@@ -92,7 +95,7 @@ export class Sessions {
     return true
   }
 
-  /** The frame is read. */
+  /** The frames are read. */
   settle(): void {
     for (const document of this.#touched) document.settle()
     this.#touched.clear()

@@ -44,16 +44,5 @@ export function refusal({ code, reason }: { readonly code: ErrorCode; readonly r
 
 /** Nothing of it changed. */
 export function equalStatus(a: DocumentStatus, b: DocumentStatus): boolean {
-  return (
-    a.connection === b.connection &&
-    a.synced === b.synced &&
-    a.pending === b.pending &&
-    a.unkept === b.unkept &&
-    a.refused === b.refused &&
-    a.storage === b.storage &&
-    a.syncedAt === b.syncedAt &&
-    a.access === b.access &&
-    a.error?.code === b.error?.code &&
-    a.error?.reason === b.error?.reason
-  )
+  return JSON.stringify(a) === JSON.stringify(b)
 }

@@ -32,6 +32,8 @@ export interface Clock {
   now(): number
   /** calls back once after `ms`; the result cancels it */
   after(ms: number, call: () => void): () => void
+  /** calls back in a task of its own, behind those that wait already, also in a hidden page whose timers are slowed down */
+  soon(call: () => void): void
 }
 
 /** A token, or what gives one whenever it is needed: it may ask the application's own backend. */

@@ -49,14 +49,8 @@ export class Recorder {
   #count(direction: Direction, time: number, bytes: number): void {
     const second = time - (time % 1_000)
     const before = this.#seconds.get(second) ?? { time: second, sent: 0, received: 0, sentBytes: 0, receivedBytes: 0 }
-    const isSent = direction === 'sent'
-    this.#seconds.set(second, {
-      time: second,
-      sent: before.sent + (isSent ? 1 : 0),
-      received: before.received + (isSent ? 0 : 1),
-      sentBytes: before.sentBytes + (isSent ? bytes : 0),
-      receivedBytes: before.receivedBytes + (isSent ? 0 : bytes),
-    })
+    const sum = `${direction}Bytes` as const
+    this.#seconds.set(second, { ...before, [direction]: before[direction] + 1, [sum]: before[sum] + bytes })
     const [oldest] = this.#seconds.keys()
     if (this.#seconds.size > secondsMax) this.#seconds.delete(oldest!)
   }

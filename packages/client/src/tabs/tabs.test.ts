@@ -18,6 +18,7 @@ class Device {
     const clock = {
       now: () => this.clock.now(),
       after: (ms: number, call: () => void) => this.clock.after(ms, () => tab.deliver(call)),
+      soon: (call: () => void) => tab.deliver(call),
     }
     // no two names are the same
     const random = () => (++this.#chance * 0.618) % 1

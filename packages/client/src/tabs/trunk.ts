@@ -46,8 +46,8 @@ export class Trunk {
   #waits = false
   #welcome: Uint8Array | null = null
   #lastChannel = 0
-  /** frames that came while it was not known whether this tab still leads */
-  #held: Uint8Array[] | null = null
+  /** what is to be done with what came while it was not known whether this tab still leads */
+  #held: (() => void)[] | null = null
 
   constructor(
     openSocket: () => WebSocketLike,
@@ -148,7 +148,11 @@ export class Trunk {
       socket.binaryType = 'arraybuffer'
       socket.onopen = () => this.#socketOpened()
       socket.onmessage = (event: { readonly data: unknown }) => this.#socketReceived(event.data)
-      socket.onclose = ({ code, reason }: LinkEnd) => this.#lost({ code, reason })
+      socket.onclose = ({ code, reason }: LinkEnd) => {
+        const lost = () => this.#socket === socket && this.#lost({ code, reason })
+        if (this.#held) this.#held.push(lost)
+        else lost()
+      }
       socket.onerror = () => undefined
       const ask = () => this.#send([aboutConnection(bodyTypes.ping)])
       this.#pulse = new Pulse(this.#clock, this.#silenceMsMax, ask, () => this.#fail(closeCodes.silent, 'No answer'))
@@ -169,15 +173,17 @@ export class Trunk {
   #socketReceived(data: unknown): void {
     this.#pulse?.heard()
     if (!(data instanceof ArrayBuffer)) return this.#fail(closeCodes.malformed, 'A text frame')
-    const frame = new Uint8Array(data)
-    if (this.#held) return void this.#held.push(frame)
+    const act = () => this.#distribute(new Uint8Array(data))
+    if (this.#held) return void this.#held.push(act)
     const may = this.#mayRead()
-    if (may === true) return this.#distribute(frame)
-    this.#held = [frame]
+    if (may === true) return act()
+    const held = [act]
+    this.#held = held
     void may.then((still) => {
-      const held = this.#held ?? []
+      // the socket may be another one
+      if (this.#held !== held) return
       this.#held = null
-      if (still) for (const each of held) this.#distribute(each)
+      if (still) for (const act of held) act()
     })
   }
 

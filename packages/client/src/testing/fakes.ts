@@ -29,6 +29,11 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer)
   }
 
+  /** No time passes until then. */
+  soon(call: () => void): void {
+    setImmediate(call)
+  }
+
   /** how many calls are still to come */
   get waiting(): number {
     return this.#timers.size
