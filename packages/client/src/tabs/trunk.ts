@@ -149,6 +149,7 @@ export class Trunk {
       socket.onopen = () => this.#socketOpened()
       socket.onmessage = (event: { readonly data: unknown }) => this.#socketReceived(event.data)
       socket.onclose = ({ code, reason }: LinkEnd) => {
+        this.#isOpen = false
         const lost = () => this.#socket === socket && this.#lost({ code, reason })
         if (this.#held) this.#held.push(lost)
         else lost()

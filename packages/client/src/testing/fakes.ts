@@ -149,6 +149,15 @@ export class FakeSocket implements WebSocketLike {
     for (const frame of packFrames(encoded, defaultLimits.frameBytesMax)) await this.frame(frame)
   }
 
+  /** each message in a frame of its own, all of which wait already when the page looks */
+  piles(...messages: RelayMessage[]): void {
+    for (const message of messages) {
+      for (const frame of packFrames(encodeRelayMessage(message, defaultLimits.frameBytesMax), 0)) {
+        this.onmessage?.({ data: frame.slice().buffer } as never)
+      }
+    }
+  }
+
   async welcome(): Promise<void> {
     await this.accept()
     await this.says({ type: 'welcome', version: 1, limits: defaultLimits, agent: 'fake' })
