@@ -11,6 +11,7 @@ import {
   type JWTVerifyGetKey,
 } from 'jose'
 import { boundedText } from './body.js'
+import { httpUrl } from './httpUrl.js'
 
 const secretBytesMin = 32 // RFC 7518: as long as the hash
 const rsaBitsMin = 2048
@@ -57,13 +58,6 @@ export async function verifierOf(key: JwtKey): Promise<Verifier> {
     [customFetch]: fetchBounded,
   })
   return { key: remote, algorithms: published }
-}
-
-/** @throws SynclineError `invalid_option` */
-export function httpUrl(what: string, text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url
-  throw invalid(`${what} is no http(s):// URL`)
 }
 
 async function fetchBounded(url: string, options: RequestInit): Promise<Response> {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { AnswerCache } from './answers.js'
 import { type Authorize, type Grant, type GrantRequest, isSubject } from './authorize.js'
 import { boundedText } from './body.js'
-import { httpUrl } from './keys.js'
+import { httpUrl } from './httpUrl.js'
 import { lifetimeMsMax } from './revocations.js'
 
 const timeoutMsDefault = 5_000

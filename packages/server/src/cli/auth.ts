@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { SynclineError } from '@syncline/protocol'
 import type { Option } from 'commander'
 import { z } from 'zod'
-import { type Authorize, authorizeByJwt, authorizeByUrl, authorizeEveryone, type JwtKey } from '../auth/index.js'
+import type { Authorize, JwtKey } from '../auth/index.js'
+import { authorizeEveryone } from '../auth/none.js'
+import { authorizeByUrl } from '../auth/url.js'
 import { collectList, setting } from './setting.js'
 
 /** How `syncline serve` decides who may do what. */
@@ -118,6 +120,8 @@ export async function authorizerOf(options: AuthOptions): Promise<Authorize> {
   if (options.kind === 'none') return authorizeEveryone
   if (options.kind === 'url') return authorizeByUrl({ url: options.url })
   const { key, issuer, audience } = options
+  // what checks signatures takes some 35 ms to load
+  const { authorizeByJwt } = await import('../auth/jwt.js')
   return authorizeByJwt({
     key: await jwtKeyOf(key),
     ...(issuer === null ? {} : { issuer }),
