@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
 import type { StoredBase } from '../log/storedBase.js'
+import { Gate } from './gate.js'
 import { type Answer, bytesOf, type Job, type Made, type Purpose, packJob } from './job.js'
 
 const MiB = 1024 * 1024
@@ -40,6 +41,7 @@ export class CompactionThread {
   readonly #timeoutMs: number
   readonly #heapMiBMax: number
   #worker: Worker | null = null
+  #gate = new Gate()
   #running: Running | null = null
   #isBusy = false
   #isClosed = false
@@ -71,7 +73,8 @@ export class CompactionThread {
   /** Ends the thread, and a job with it. */
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#worker?.terminate()
+    const worker = this.#worker
+    if (worker) await end(worker, this.#gate)
   }
 
   async #answerTo(...work: Parameters<typeof packJob>): Promise<Answer> {
@@ -106,7 +109,9 @@ export class CompactionThread {
   }
 
   #start(): Worker {
+    this.#gate = new Gate()
     const worker = new Worker(this.#entry, {
+      workerData: this.#gate.memory,
       execArgv: [], // those of the process are not for it: they may make it wait for a debugger
       resourceLimits: { maxOldGenerationSizeMb: this.#heapMiBMax, maxYoungGenerationSizeMb: nurseryMiB },
     })
@@ -122,7 +127,13 @@ export class CompactionThread {
     // an error comes before the end, and another worker may be at work by then
     if (this.#worker !== worker) return
     this.#worker = null
-    void worker.terminate()
+    void end(worker, this.#gate)
     this.#running?.settle({ code: 'compaction_failed', reason })
   }
+}
+
+async function end(worker: Worker, gate: Gate): Promise<void> {
+  const gone = -1
+  await gate.shut(() => worker.threadId === gone)
+  await worker.terminate()
 }
