@@ -33,12 +33,11 @@ export const errorCodes = {
   invalid_option: 'An option has a value that is not allowed.',
 } as const
 
-/** A stable error code; {@link errorCodes} and {@link relayErrorCodes} say what to do about each. */
+/**
+ * A stable error code; {@link errorCodes} and {@link relayErrorCodes} say what to do about each. A newer relay may say one
+ * that is not among them.
+ */
 export type ErrorCode = keyof typeof errorCodes | keyof typeof relayErrorCodes
-
-/** Those of the relay's codes that it gives to a peer. */
-const saidToPeers =
-  'forbidden revoked authorization_unavailable too_many_documents too_many_connections too_many_sessions rate_limited hello_timeout slow_reader too_many_resyncs storage_failed document_damaged document_busy disk_full shutting_down not_loaded session_ended'
 
 const advice: { [code in ErrorCode]?: string } = { ...errorCodes }
 
@@ -67,7 +66,7 @@ export class SynclineError extends Error {
   }
 }
 
-/** True where a text that came over the wire is a code that this process knows. */
+/** True where a text is a code that this process has advice on. */
 export function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(advice, text) || saidToPeers.split(' ').includes(text)
+  return Object.hasOwn(advice, text)
 }

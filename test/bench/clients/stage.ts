@@ -55,8 +55,6 @@ export class Stage {
 
   /** A new tab, in which no document is open yet. */
   async newPage(person: BrowserContext): Promise<Page> {
-    person.on('console', (m) => console.log('PAGE', m.text()))
-    person.on('weberror', (e) => console.log('ERR', e.error()))
     const page = await person.newPage()
     // the page comes from the server's own address: a relay lets only its own pages connect
     const address = new URL('/bench', this.#address)

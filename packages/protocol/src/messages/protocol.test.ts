@@ -80,6 +80,17 @@ describe('frames', () => {
     ])
   })
 
+  test('a code that this process does not know is told as it is, and what is none is not', () => {
+    const told = (code: string) => {
+      const message = { type: 'closed', code, reason: 'why', retry: true } as never
+      const frame = encodeRelayMessage({ type: 'session', channel: 1, message }, 128)[0]!
+      return [...new RelayMessageReader(defaultLimits).read(frame)]
+    }
+    const closed = (code: string) => [{ ok: true, message: { message: { code, reason: 'why', retry: true } } }]
+    expect(told('out_of_tea')).toMatchObject(closed('out_of_tea'))
+    for (const code of ['', '<b>', 'revoked\n', '__proto__!']) expect(told(code)).toMatchObject(closed('internal'))
+  })
+
   test('a session may be closed between two parts', () => {
     const parts = encodeRelayMessage(update(1, 1000), 128)
     const closed: RelayMessage = {

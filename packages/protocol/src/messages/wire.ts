@@ -1,6 +1,6 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { isErrorCode, SynclineError } from '../errors.js'
+import { type ErrorCode, SynclineError } from '../errors.js'
 import type { LogPoint } from '../log/port.js'
 import { readVarUint } from '../varUint.js'
 
@@ -104,8 +104,8 @@ export function readEnding(decoder: decoding.Decoder) {
 export function readReason(decoder: decoding.Decoder) {
   const code = decoding.readVarString(decoder)
   const reason = decoding.readVarString(decoder)
-  // a newer relay may have codes that this client does not know: the reason still tells
-  return { code: isErrorCode(code) ? code : ('internal' as const), reason }
+  // a page does not carry the codes of relays, and a newer one may have others
+  return { code: /^[a-z_]+$/.test(code) ? (code as ErrorCode) : 'internal', reason }
 }
 
 function writeEpoch(encoder: encoding.Encoder, epoch: string): void {

@@ -1,4 +1,4 @@
-import { adviceOn, type ErrorCode, errorCodes } from '../errors.js'
+import { adviceOn, type ErrorCode } from '../errors.js'
 import { emptyStateVector, hashBytes, mergeUpdates, SetAside } from '../updates/index.js'
 import type { LocalCopy, RefusedRow } from './copy.js'
 import type { CopyQueue } from './copyQueue.js'
@@ -188,7 +188,7 @@ export class Refusals {
   }
 
   judgeOversized(edit: Edit, now: number): void {
-    const reason = `The update has ${edit.update.length} bytes. ${errorCodes.update_too_large}`
+    const reason = `The update has ${edit.update.length} bytes. ${adviceOn('update_too_large')}`
     this.judge({ edit, code: 'update_too_large', reason }, now)
   }
 
