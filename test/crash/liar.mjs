@@ -8,5 +8,6 @@ const { commit } = LevelLog.prototype
 let written = Promise.resolve()
 
 LevelLog.prototype.commit = async function (appends) {
-  written = written.then(() => setTimeout(lateMs)).then(() => commit.call(this, appends))
+  // a log that was closed meanwhile, as that of a rehearsal is, gets nothing more
+  written = written.then(() => setTimeout(lateMs)).then(() => commit.call(this, appends).catch(() => {}))
 }
