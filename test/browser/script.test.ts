@@ -30,6 +30,12 @@ const script = `
       const timer = setTimeout(() => window.timersStopped || call(), ms)
       return () => clearTimeout(timer)
     },
+    // no timer: an event of the page
+    soon(call) {
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = () => call()
+      port2.postMessage(0)
+    },
   }
   const connection = connect(location.origin, { clock })
   const handle = connection.open('notes')
