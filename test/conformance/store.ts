@@ -232,15 +232,6 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect((await reread()).deleted).toBe(false)
     })
 
-    test('a row that stands for no change is not saved before it is called so', async () => {
-      await copy.read()
-      const [id] = await write({ epoch, append: [row('a', false, 0)] })
-      expect(told(await copy.read())).toEqual(['a!0'])
-      expect(await world.store.pending(ada)).toEqual(['notes/today'])
-      await write({ epoch, saved: [id!] })
-      expect(told(await reread())).toEqual(['a'])
-    })
-
     test('a large row comes back whole', async () => {
       await copy.read()
       const update = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 7) % 251)

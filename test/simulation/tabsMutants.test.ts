@@ -23,8 +23,8 @@ const mutants: Mutant[] = [
   {
     name: 'not take for its own what nobody has saved',
     file: 'protocol/src/peer/copyQueue.ts',
-    find: 'this.#take(row, row.saved && current, outbox)',
-    replace: 'this.#take(row, true, outbox)',
+    find: '      addRowTo(outbox, update, changes, id)\n    }\n    this.#resume = copy.resume',
+    replace: '    }\n    this.#resume = copy.resume',
   },
   {
     name: 'give a channel to two sessions',

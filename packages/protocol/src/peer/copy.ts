@@ -9,10 +9,7 @@ export interface CopyRow {
   readonly id: RowId
   /** update v1 */
   readonly update: Uint8Array
-  /**
-   * The local changes that it stands for; counted where it is not saved. 0 there makes it provisional: no change, but
-   * what the relay has on disk, less the content that edits have removed which were not saved when it was written.
-   */
+  /** the local changes that it stands for; counted where it is not saved */
   readonly changes: number
   /** the relay has it on disk, in the epoch of the copy. Rows that somebody else wrote never are. */
   readonly saved: boolean

@@ -1,11 +1,19 @@
 import type { LogPoint } from '../log/port.js'
 import { emptyStateVector, mergeUpdates } from '../updates/index.js'
-import type { CopyRow, CopyWrite, LocalCopy, RefusedRow, RowId } from './copy.js'
-import { changesOf, type Item, isSaved } from './copyItem.js'
+import type { CopyWrite, LocalCopy, RefusedRow, RowId } from './copy.js'
 import { type Acknowledged, type Edit, isReadable, type Outbox } from './outbox.js'
 import { addRowTo, restOf, vectorBefore } from './rest.js'
 import type { Replica } from './types.js'
 import { isSamePoint } from './within.js'
+
+/** An update that becomes a row. */
+interface Item {
+  readonly update: Uint8Array
+  /** the local edits in it; none where it came from the relay */
+  edits: readonly Edit[]
+  /** without edits: the relay has it on disk */
+  saved: boolean
+}
 
 /** One row in place of others. */
 interface Pack {
@@ -65,8 +73,6 @@ export class CopyQueue {
   readonly #unmarked = new Set<RowId>()
   /** those of them that the relay has on disk */
   readonly #marks = new Set<RowId>()
-  /** those that it has with the edits that were not saved when they were written */
-  readonly #provisional = new Set<RowId>()
   #epoch: string | null = null
   /** as it was written last */
   #resume: LogPoint | null = null
@@ -141,25 +147,19 @@ export class CopyQueue {
     this.#rows.clear()
     this.#unmarked.clear()
     this.#marks.clear()
-    this.#provisional.clear()
     this.#bytes = this.#tail = this.#kept = 0
   }
 
-  /**
-   * The copy was read, and its content is in the replica. Its rows that are not saved are edits from here on.
-   *
-   * @returns whether that brought a provisional row: what became of the edits that it waits for, nobody can tell
-   */
-  attach(copy: LocalCopy, outbox: Outbox): boolean {
-    const { size } = this.#provisional
-    this.#attach(copy, outbox)
-    return this.#provisional.size > size
-  }
-
-  #attach(copy: LocalCopy, outbox: Outbox): void {
+  /** The copy was read, and its content is in the replica. Its rows that are not saved are edits from here on. */
+  attach(copy: LocalCopy, outbox: Outbox): void {
     if (this.#at === 'none') return this.#attachLate(copy, outbox)
     if (this.#at === 'rereading') return this.#attachNews(copy, outbox)
-    for (const row of copy.rows) this.#take(row, row.saved, outbox)
+    for (const { id, update, changes, saved } of copy.rows) {
+      this.#addRow(id, update)
+      if (saved) continue
+      this.#unmarked.add(id)
+      addRowTo(outbox, update, changes, id)
+    }
     this.#epoch = copy.epoch
     this.#resume = copy.resume
     this.#tail = this.#bytes - Math.max(0, ...this.#rows.values())
@@ -171,7 +171,13 @@ export class CopyQueue {
   /** What others wrote is in the replica now. Where nobody has called it saved, it is for this replica to send. */
   #attachNews(copy: LocalCopy, outbox: Outbox): void {
     const current = this.#epoch === null || this.#epoch === copy.epoch
-    for (const row of copy.rows) if (!this.#rows.has(row.id)) this.#take(row, row.saved && current, outbox)
+    for (const { id, update, changes, saved } of copy.rows) {
+      if (this.#rows.has(id)) continue
+      this.#addRow(id, update)
+      if (saved && current) continue
+      this.#unmarked.add(id)
+      addRowTo(outbox, update, changes, id)
+    }
     this.#resume = copy.resume
     if (this.#waiting.length === 0 && this.#notes === noNotes) this.#kept = outbox.edits
     this.#at = 'ready'
@@ -182,27 +188,19 @@ export class CopyQueue {
     const current = this.#epoch === null || this.#epoch === copy.epoch
     const mine = new Map(outbox.unsaved.map((edit) => [String(edit.update), edit]))
     for (const edit of outbox.unsaved) edit.row = null
-    for (const row of copy.rows) {
-      const isSaved = row.saved && current
-      const edit = isSaved ? undefined : mine.get(String(row.update))
+    for (const { id, update, changes, saved } of copy.rows) {
+      this.#addRow(id, update)
+      if (saved && current) continue
+      this.#unmarked.add(id)
+      const edit = mine.get(String(update))
       // two tabs may have written the same
-      const isMine = edit?.row === null
-      if (isMine) edit.row = row.id
-      this.#take(row, isSaved, isMine ? null : outbox)
+      if (edit?.row === null) edit.row = id
+      else addRowTo(outbox, update, changes, id)
     }
     this.#epoch ??= copy.epoch
     this.#resume = copy.resume
     this.#incomplete = true
     this.#at = 'ready'
-  }
-
-  /** @param outbox what is not saved becomes an edit of it; null where it is one already */
-  #take({ id, update, changes }: CopyRow, isSaved: boolean, outbox: Outbox | null): void {
-    this.#addRow(id, update)
-    if (isSaved) return
-    this.#unmarked.add(id)
-    if (changes === 0) this.#provisional.add(id)
-    else if (outbox) addRowTo(outbox, update, changes, id)
   }
 
   /** A local change. */
@@ -219,8 +217,6 @@ export class CopyQueue {
   enter(epoch: string): void {
     if (epoch === this.#epoch) return
     this.#epoch = epoch
-    // what this log has lost is not to wait for edits
-    this.#incomplete ||= this.#provisional.size > 0
     this.#marks.clear()
     for (const id of this.#rows.keys()) this.#unmarked.add(id)
     for (const item of this.#unwritten) {
@@ -239,7 +235,7 @@ export class CopyQueue {
   /** What is here and not in the outbox, the relay has, or will never get from here. */
   exchanged(outbox: Outbox): void {
     const unsaved = new Set(outbox.unsaved.map((edit) => edit.row))
-    for (const id of this.#unmarked) if (!unsaved.has(id) && !this.#provisional.has(id)) this.#mark(id)
+    for (const id of this.#unmarked) if (!unsaved.has(id)) this.#mark(id)
     for (const item of this.#unwritten) item.saved = true
   }
 
@@ -300,7 +296,6 @@ export class CopyQueue {
     if (this.#at !== 'ready') return null
     this.#dropAside(outbox)
     if (this.#incomplete) this.#gatherAgain(outbox)
-    if (replica && outbox.pending === 0 && outbox.seed === null) for (const id of this.#provisional) this.#mark(id)
     const pack = replica && this.#nextPack(outbox, replica)
     // what came from the relay may be on its way to the replica still
     const waiting = pack?.whole
@@ -346,7 +341,6 @@ export class CopyQueue {
       this.#addRow(id, item.update)
       for (const edit of item.edits) edit.row = id
       if (!write.append[index]!.saved || !current) this.#unmarked.add(id)
-      if (item.provisional) this.#provisional.add(id)
       if (isSaved(item)) this.#mark(id)
     }
     if (write.resume) this.#resume = write.resume
@@ -430,9 +424,7 @@ export class CopyQueue {
     const beside = new Set(outbox.unsaved.map(({ row }) => row))
     const remove = [...this.#rows.keys()].filter((id) => !beside.has(id))
     const areSaved = remove.every((id) => !this.#unmarked.has(id) || this.#marks.has(id))
-    const isSaved = areSaved && !outbox.owing
-    const item = { update, edits: [], saved: isSaved, provisional: isSaved && outbox.unsaved.length > 0 }
-    return { item, remove, whole: true }
+    return { item: { update, edits: [], saved: areSaved && !outbox.owing }, remove, whole: true }
   }
 
   /** While there was no copy, edits were not gathered. */
@@ -472,7 +464,6 @@ export class CopyQueue {
     this.#rows.delete(id)
     this.#unmarked.delete(id)
     this.#marks.delete(id)
-    this.#provisional.delete(id)
   }
 }
 
@@ -482,4 +473,12 @@ function packSaved({ rows }: LocalCopy): Pack | null {
   if (saved.length < 2) return null
   const item = { update: mergeUpdates(saved.map((row) => row.update)), edits: [], saved: true }
   return { item, remove: saved.map((row) => row.id), whole: false }
+}
+
+function isSaved({ edits, saved }: Item): boolean {
+  return edits.length === 0 ? saved : edits.every((edit) => edit.saved)
+}
+
+function changesOf({ edits }: Item): number {
+  return edits.reduce((sum, edit) => sum + (edit.saved ? 0 : edit.changes), 0) || 1
 }

@@ -185,8 +185,8 @@ export class Peer implements PeerView {
   /** The copy may come late, where reading it took too long: then it only adds to what is here. */
   #loaded(copy: LocalCopy | null): void {
     const { isReread } = this.#copy
-    if (!copy) this.#copy.forgo()
-    else if (this.#copy.attach(copy, this.#outbox)) this.#refusals.doubt()
+    if (copy) this.#copy.attach(copy, this.#outbox)
+    else this.#copy.forgo()
     if (copy && copy.rows.length > 0) this.#seed = null
     if (copy && isReread) this.#refusals.reattach(copy, this.#replica, this.#now)
     else if (copy) this.#refusals.attach(copy, this.#now)

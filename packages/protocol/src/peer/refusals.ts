@@ -129,11 +129,6 @@ export class Refusals {
     this.learn({ updates: rows.map(({ update }) => update), rows, letGo: [] }, replica, now)
   }
 
-  /** The replica may lack what something refused has removed: it is to be made anew. */
-  doubt(): void {
-    this.#rebuilding ??= newRebuilding()
-  }
-
   without(update: Uint8Array): Uint8Array | null {
     if (this.#aside.isEmpty) return update
     // what is in it can't be told, and no relay takes it
