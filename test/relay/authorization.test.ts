@@ -22,8 +22,16 @@ const emptyStateVector = Uint8Array.of(0)
 
 async function start(options: RelayOptions = {}) {
   const clock = new TestClock()
-  const authorize = await authorizeByJwt({ key: { secret }, clockSkewMs: 0, now: clock.now })
-  return { clock, ...(await startRelay({ authorize, clock, ...options })) }
+  const byJwt = await authorizeByJwt({ key: { secret }, clockSkewMs: 0, now: clock.now })
+  let answered = 0
+  const authorize: typeof byJwt = async (question) => {
+    try {
+      return await byJwt(question)
+    } finally {
+      answered++
+    }
+  }
+  return { clock, answered: () => answered, ...(await startRelay({ authorize, clock, ...options })) }
 }
 
 const token = (sub: string, documents: Record<string, string>, claims: object = {}) =>
@@ -140,7 +148,7 @@ describe('a token that ends', () => {
   const claims = () => ({ exp: Date.now() / 1_000 + 8 })
 
   test('ends its session, in both directions, and is told of before', async () => {
-    const { url, clock, relay } = await start()
+    const { url, clock, relay, answered } = await start()
     const client = await NativeClient.connect(url, await token('ada', { '*': 'write' }, claims()))
     const y = joinYWebsocket(url, 'notes', new Y.Doc(), {
       params: { token: await token('ben', { '*': 'write' }, claims()) },
@@ -152,7 +160,11 @@ describe('a token that ends', () => {
     clock.pass(4_000)
     y.text.insert(0, 'in time')
     await client.hears(1, 'update')
-    clock.pass(4_000)
+    const before = answered()
+    clock.pass(3_500)
+    // who ends while it is asked whether more is allowed is told that nobody knows
+    await until('both to be asked anew', () => answered() === before + 2)
+    clock.pass(500)
     expect(await client.hears(1, 'closed')).toMatchObject({ code: 'token_expired', retry: true })
     await until('y-websocket to be stopped', () => y.isStopped())
     expect(y.closes[0]).toMatchObject({ code: 4401, reason: expect.stringMatching(/^token_expired/) })
