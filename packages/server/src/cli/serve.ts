@@ -14,7 +14,7 @@ import { type Condition, conditionOf, EventLoopWatch } from '../health.js'
 import { createHttp, createOperatorHttp } from '../http.js'
 import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
-import { asError, type Logger } from '../logger.js'
+import type { Logger } from '../logger.js'
 import { Metrics } from '../metrics.js'
 import { boundPipelining } from '../pipelining.js'
 import { rehearse } from '../rehearsal.js'
@@ -82,9 +82,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const backUp = (directory: string, time: number) => log.backUp(directory, time)
     const app = createControl({ relay, backUp, clock: systemClock, logger })
     const control = await listenForControl(options.data, app)
-    await rehearse().catch((error: unknown) => {
-      logger.info({ event: 'not_rehearsed', error: asError(error) }, 'the first document may take 20 ms longer')
-    })
+    rehearse()
     const url = await listen(server, options).catch(async (error: unknown) => {
       await control.close()
       throw error
