@@ -1,9 +1,11 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { root } from '../../../../test/support/tree.js'
+import { until } from '../../../../test/support/until.js'
 import { type Clock, systemClock } from '../clock.js'
 import { packSync } from '../log/packing.js'
 import { cutBase, type StoredBase, updateOf } from '../log/storedBase.js'
@@ -115,15 +117,27 @@ describe('the compaction thread', () => {
   })
 })
 
+const mark = join(root, 'node_modules/.syncline/compaction-mark')
+
 /** A program that does what the first byte of its job says. */
 const unwell = new URL(
   `data:text/javascript,${encodeURIComponent(`
+  import { writeFileSync } from 'node:fs'
   import { parentPort } from 'node:worker_threads'
   parentPort.on('message', ({ tail: [what] }) => {
-    if (what === 1) for (;;);
+    const mark = (text) => writeFileSync(${JSON.stringify(mark)}, text)
+    if (what === 1) {
+      mark('begun')
+      for (;;);
+    }
     if (what === 2) throw new Error('it is unwell')
     if (what === 3) process.exit(0)
     if (what === 4) for (const kept = [];;) kept.push(new Array(1e6).fill({}))
+    if (what === 5) {
+      mark('begun')
+      for (const until = Date.now() + 300; Date.now() < until; );
+      mark('done')
+    }
     parentPort.postMessage({ update: Uint8Array.of(what), base: null })
   })
 `)}`,
@@ -146,6 +160,26 @@ describe('a compaction thread', () => {
       if (clock === inTime) expect(await byte(9)).toEqual(Uint8Array.of(9))
     }
   })
+
+  test('that is closed comes to the end of its job', async () => {
+    expect(await markOf(5)).toBe('done')
+  })
+
+  test('that is closed is not waited for where its job has no end', async () => {
+    expect(await markOf(1)).toBe('begun')
+  })
+
+  /** What a job has marked when the thread is closed within it. */
+  async function markOf(what: number): Promise<string> {
+    rmSync(mark, { force: true })
+    thread = new CompactionThread(inTime, { entry: unwell })
+    const running = byte(what)
+    running.catch(() => undefined)
+    await until('the job to begin', () => existsSync(mark))
+    await thread.close()
+    await expect(running).rejects.toMatchObject({ code: 'closed' })
+    return readFileSync(mark, 'utf8')
+  }
 
   test('that cannot start says so', async () => {
     thread = new CompactionThread(inTime, { entry: new URL('file:///nowhere.js') })

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { SynclineError } from '@syncline/protocol'
 import type { Clock } from '../clock.js'
@@ -16,6 +17,10 @@ const heapMiBMaxDefault = 2_048
 // V8 collects so small a nursery on the thread itself, which has to wait for whoever commits. A larger one is collected by
 // several threads of the process at once, which don't: they go on marking the old generation, but that is all they do.
 const nurseryMiB = 1.5
+// Node 20 ends the whole process where a thread is gone while V8 still compiles for it: other threads of the process do
+// that, for some ms after a job that was new to it. So a job is let come to its end, and then the compiler.
+const patienceMs = 2_000
+const calmMs = 100
 
 /** How a {@link CompactionThread} differs from the usual. */
 export interface CompactionThreadOptions {
@@ -43,6 +48,7 @@ export class CompactionThread {
   #worker: Worker | null = null
   #gate = new Gate()
   #running: Running | null = null
+  #answer: Promise<unknown> = Promise.resolve()
   #isBusy = false
   #isClosed = false
 
@@ -66,15 +72,18 @@ export class CompactionThread {
     const bytes = (base?.length ?? 0) + bytesOf(updates)
     if (bytes > jobBytesMax) throw new SynclineError('compaction_failed', `It has ${bytes} bytes of updates`)
     const answer = await this.#answerTo(base, updates, purpose)
-    if ('code' in answer) throw new SynclineError(this.#isClosed ? 'closed' : answer.code, answer.reason)
+    if (this.#isClosed) throw new SynclineError('closed')
+    if ('code' in answer) throw new SynclineError(answer.code, answer.reason)
     return answer
   }
 
-  /** Ends the thread, and a job with it. */
+  /** Ends the thread, and a job that takes long with it. What the job makes is not wanted any more. */
   async close(): Promise<void> {
     this.#isClosed = true
     const worker = this.#worker
-    if (worker) await end(worker, this.#gate)
+    if (worker === null) return
+    await Promise.race([this.#answer, setTimeout(patienceMs, null, { ref: false })])
+    await end(worker, this.#gate)
   }
 
   async #answerTo(...work: Parameters<typeof packJob>): Promise<Answer> {
@@ -89,7 +98,7 @@ export class CompactionThread {
   }
 
   #ask(job: Job, transferred: readonly ArrayBuffer[]): Promise<Answer> {
-    return new Promise((resolve) => {
+    const answer = new Promise<Answer>((resolve) => {
       this.#worker ??= this.#start()
       const worker = this.#worker
       const cancel = this.#clock.after(this.#timeoutMs, () => {
@@ -106,6 +115,8 @@ export class CompactionThread {
       worker.ref()
       worker.postMessage(job, transferred)
     })
+    this.#answer = answer
+    return answer
   }
 
   #start(): Worker {
@@ -133,7 +144,8 @@ export class CompactionThread {
 }
 
 async function end(worker: Worker, gate: Gate): Promise<void> {
-  const gone = -1
-  await gate.shut(() => worker.threadId === gone)
+  const isGone = () => worker.threadId === -1
+  await gate.shut(isGone)
+  if (!isGone()) await setTimeout(calmMs)
   await worker.terminate()
 }
