@@ -22,7 +22,7 @@ export class DocumentRow {
       'span',
       { class: 'what' },
       this.#link,
-      element('span', { class: 'facts' }, this.#time, this.#kept),
+      element('span', { class: 'when' }, this.#time, this.#kept),
     )
     this.item = element('li', { class: entry.kind }, face, what, this.#renameButton, this.#removeButton)
     this.show(entry, false)

@@ -27,9 +27,11 @@ const nameLengthMax = 40
 const avatarsMax = 5
 const storageKey = 'syncline.name'
 
-const guestName = `Guest ${guests[Math.floor(Math.random() * guests.length)]}`
+const guestName =
+  stored(() => sessionStorage.getItem(storageKey)) ?? `Guest ${guests[Math.floor(Math.random() * guests.length)]}`
+stored(() => sessionStorage.setItem(storageKey, guestName))
 
-/** The person's own name: what they chose, or a guest's name that lasts as long as this tab. */
+/** The person's own name: what they chose, or a guest's name that lasts as long as this tab, also when it is reloaded. */
 let ownName = stored(() => localStorage.getItem(storageKey)) ?? guestName
 
 function keepName(name: string): void {
