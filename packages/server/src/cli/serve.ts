@@ -14,10 +14,10 @@ import { type Condition, conditionOf, EventLoopWatch } from '../health.js'
 import { createHttp, createOperatorHttp } from '../http.js'
 import { type LevelLog, openLevelLog } from '../log/index.js'
 import { copyWriteAhead } from '../log/maintenance.js'
-import type { Logger } from '../logger.js'
+import { asError, type Logger } from '../logger.js'
 import { Metrics } from '../metrics.js'
 import { boundPipelining } from '../pipelining.js'
-import { rehearse } from '../rehearsal.js'
+import { rehearse } from '../rehearsal/rehearse.js'
 import { Relay } from '../relay.js'
 import { spaceOf } from '../rooms/reserve.js'
 import { tracedLog } from '../tracing.js'
@@ -82,7 +82,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const backUp = (directory: string, time: number) => log.backUp(directory, time)
     const app = createControl({ relay, backUp, clock: systemClock, logger })
     const control = await listenForControl(options.data, app)
-    rehearse()
+    await rehearse().catch((error: unknown) => {
+      logger.info({ event: 'not_rehearsed', error: asError(error) }, 'the first documents may take 20 ms longer')
+    })
     const url = await listen(server, options).catch(async (error: unknown) => {
       await control.close()
       throw error
