@@ -60,3 +60,12 @@ describe('the answer of another tab', () => {
     expect(host.applied).toEqual(['0,1,5,1,7,1'])
   })
 })
+
+test('an edit that comes of showing that of another tab, as of tidying up, is made on what is adopted', () => {
+  const there = Uint8Array.of(1, 1, 5, 0, 1)
+  host.apply = () => void siblings.adopt()
+  siblings.receive('tab', 'there', { type: 'edit', update: there, progress: { edits: 1, settled: 1, saved: 0 } })
+  expect(host.adopted).toEqual([])
+  siblings.receive('tab', 'there', { type: 'edit', update: there, progress: { edits: 2, settled: 1, saved: 0 } })
+  expect(host.adopted).toEqual([String(there)])
+})

@@ -280,17 +280,14 @@ export class Siblings {
   }
 
   #take(other: Sibling, { type, update, progress }: Extract<SiblingMessage, { type: 'answer' | 'edit' }>): void {
-    if (update) {
-      // first of all: nothing is written as saved because of an edit that is not
-      other.progress = progress
-      this.#host.apply(update, type === 'answer')
-      other.unsettled.push({ update, edits: progress.edits })
-      if (other.unsettled.length > unsettledMax) {
-        const updates = joined(other.unsettled.map((each) => each.update))
-        other.unsettled = updates.map((each) => ({ update: each, edits: progress.edits }))
-      }
+    if (update) other.unsettled.push({ update, edits: progress.edits })
+    if (other.unsettled.length > unsettledMax) {
+      const updates = joined(other.unsettled.map((each) => each.update))
+      other.unsettled = updates.map((each) => ({ update: each, edits: progress.edits }))
     }
+    // first of all: nothing is written as saved because of an edit that is not, nor is any made on it
     this.#settle(other, progress)
+    if (update) this.#host.apply(update, type === 'answer')
   }
 
   #settle(other: Sibling, progress: Progress): void {
