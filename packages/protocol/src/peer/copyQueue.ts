@@ -170,6 +170,8 @@ export class CopyQueue {
 
   /** What others wrote is in the replica now. Where nobody has called it saved, it is for this replica to send. */
   #attachNews(copy: LocalCopy, outbox: Outbox): void {
+    // what the replica was made anew from has none of the news
+    this.#packRebuilt()
     const current = this.#epoch === null || this.#epoch === copy.epoch
     for (const { id, update, changes, saved } of copy.rows) {
       if (this.#rows.has(id)) continue
@@ -395,15 +397,23 @@ export class CopyQueue {
     }
   }
 
-  #packRebuilt(update: Uint8Array, edits: readonly Edit[]): Pack {
-    const beside = new Set(edits.map(({ row }) => row))
+  /** In place of all rows that are known now. */
+  #packRebuilt(): void {
+    if (this.#rebuilt === null) return
+    const { content, edits } = this.#rebuilt
     this.#rebuilt = null
-    const remove = [...this.#rows.keys()].filter((id) => !beside.has(id) && !this.#drops.has(id))
-    return { item: { update, edits: [], saved: true }, remove, whole: false }
+    const remove = this.#rowsBeside(edits).filter((id) => !this.#drops.has(id))
+    this.#pack = { item: { update: content, edits: [], saved: true }, remove, whole: false }
+  }
+
+  /** The rows that these edits are not in. */
+  #rowsBeside(edits: readonly Edit[]): RowId[] {
+    const theirs = new Set(edits.map(({ row }) => row))
+    return [...this.#rows.keys()].filter((id) => !theirs.has(id))
   }
 
   #nextPack(outbox: Outbox, replica: Replica): Pack | null {
-    if (this.#rebuilt) this.#pack = this.#packRebuilt(this.#rebuilt.content, this.#rebuilt.edits)
+    this.#packRebuilt()
     if (this.#pack) return this.#pack
     const saved = outbox.seed === null && outbox.edits === outbox.saved && this.#marks.size === this.#unmarked.size
     // what others have typed may be refused: no row that is called saved holds it
@@ -421,8 +431,7 @@ export class CopyQueue {
       this.#incomplete = false
       return null
     }
-    const beside = new Set(outbox.unsaved.map(({ row }) => row))
-    const remove = [...this.#rows.keys()].filter((id) => !beside.has(id))
+    const remove = this.#rowsBeside(outbox.unsaved)
     const areSaved = remove.every((id) => !this.#unmarked.has(id) || this.#marks.has(id))
     return { item: { update, edits: [], saved: areSaved && !outbox.owing }, remove, whole: true }
   }

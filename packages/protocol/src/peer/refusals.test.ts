@@ -69,6 +69,8 @@ class Tab {
   readonly replacements: string[] = []
   readonly peer: Peer
   copy: LocalCopy
+  /** its store does not answer */
+  isStuck = false
   readonly #relay: Relay
   readonly #inbox: { session: number; reply: DocumentReply }[] = []
   #busy = false
@@ -83,8 +85,7 @@ class Tab {
       difference: (vector) => Y.encodeStateAsUpdate(this.doc, vector),
     })
     this.#listen()
-    for (const { update } of this.copy.rows) Y.applyUpdate(this.doc, update, 'relay')
-    this.step({ type: 'loaded', copy: this.copy })
+    this.readCopy(this.copy)
   }
 
   get text(): string {
@@ -123,6 +124,13 @@ class Tab {
     this.step({ type: 'flushed' })
   }
 
+  readCopy(copy: LocalCopy): void {
+    this.copy = copy
+    this.#nextRow = Math.max(this.#nextRow, ...copy.rows.map(({ id }) => id + 1))
+    for (const { id, update } of copy.rows) if (!this.peer.knows(id)) Y.applyUpdate(this.doc, update, 'relay')
+    this.step({ type: 'loaded', copy })
+  }
+
   reload(): Tab {
     this.disconnect()
     return new Tab(this.#relay, this.copy)
@@ -154,6 +162,7 @@ class Tab {
       case 'reopen':
         return this.step({ type: 'connected' })
       case 'write': {
+        if (this.isStuck) return
         const { write } = effect
         const ids = write.append.map(() => this.#nextRow++)
         const same = write.epoch === null || write.epoch === this.copy.epoch
@@ -366,6 +375,30 @@ describe('a reader', () => {
     late.connect()
     relay.release()
     expect(late.peer).toMatchObject({ access: 'read', pending: 0, refused: [], state: { at: 'live' } })
+  })
+
+  test('takes nothing out of the copy that another tab has kept there since', () => {
+    const ann = new Tab(relay)
+    ann.connect()
+    ann.type('written ')
+    ann.disconnect()
+    ann.type('offline')
+    relay.access = 'read'
+    ann.isStuck = true
+    ann.connect()
+    expect(ann.replacements).toEqual(['read_only 1'])
+    ann.disconnect()
+    ann.step({ type: 'writeFailed', lost: false })
+    const ben = new Tab(relay, ann.copy)
+    ben.type('kept ', 0)
+    expect(ben.peer.kept).toBe(2)
+
+    ann.isStuck = false
+    ann.step({ type: 'reread' })
+    ann.step({ type: 'retryWrite' })
+    ann.readCopy(ben.copy)
+    expect([ann.text, ann.peer.pending, ann.copy.refused.length]).toEqual(['kept written ', 1, 1])
+    expect(ann.reload().text).toBe('kept written ')
   })
 
   test('because of a full disk keeps what was typed', () => {
