@@ -320,4 +320,24 @@ describe('packing', () => {
     expect(pack.append[0]).toMatchObject({ saved: false, changes: pack.remove.length })
     expect([tab.peer.pending, tab.peer.kept]).toEqual([8, 8])
   })
+
+  test('brings no edit along that is left out, also where it has become small', () => {
+    tab = new Tab(1_000)
+    tab.step({ type: 'limited', updateBytesMax: 200 })
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)], refused: [], deleted: false })
+    tab.type('x')
+    tab.written()
+    tab.type('large'.repeat(60))
+    tab.written()
+    tab.doc.getText('t').delete(0, 300)
+    tab.step({ type: 'flushed' })
+    for (let i = 0; i < 8; i++) {
+      tab.written()
+      tab.type('x')
+    }
+    const packs = tab.writes.filter(({ remove }) => remove.length > 1).map(({ append }) => append[0]!.update)
+    const structs = packs.flatMap((update) => Y.decodeUpdate(update).structs)
+    expect(structs.filter((struct) => !(struct instanceof Y.Skip)).map(({ id }) => id.clock)).not.toContain(1)
+    expect(packs).toHaveLength(2)
+  })
 })

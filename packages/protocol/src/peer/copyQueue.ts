@@ -445,15 +445,18 @@ export class CopyQueue {
 
   /** Edits that are not saved as one row: a day's typing without a network. Large ones are left, or no relay would take them. */
   #packEdits(outbox: Outbox, replica: Replica): Pack | null {
-    const edits = outbox.unsaved.filter(
+    const { unsaved } = outbox
+    const edits = unsaved.filter(
       (edit) => edit.row !== null && !edit.seed && edit.update.length < outbox.packedBytesMax && isReadable(edit),
     )
     const remove = [...new Set(edits.map((edit) => edit.row!))]
     const bytes = edits.reduce((sum, { update }) => sum + update.length, 0)
     if (remove.length < 2 || bytes + edits.length * rowBytes < this.#packBytesMin / 2) return null
-    // the replica has joined neighbours, and forgotten what was deleted again
-    const joined = replica.difference(vectorBefore(edits, replica.stateVector()))
-    const update = joined.length < bytes ? joined : mergeUpdates(edits.map((edit) => edit.update))
+    const merged = mergeUpdates(edits.map((edit) => edit.update))
+    // the replica has joined neighbours, and forgotten what was deleted again; what is left out is in it too
+    const isAll = edits.length === unsaved.length
+    const joined = isAll ? replica.difference(vectorBefore(edits, replica.stateVector())) : merged
+    const update = joined.length < bytes ? joined : merged
     return { item: { update, edits, saved: false }, remove, whole: false }
   }
 
