@@ -340,4 +340,27 @@ describe('packing', () => {
     expect(structs.filter((struct) => !(struct instanceof Y.Skip)).map(({ id }) => id.clock)).not.toContain(1)
     expect(packs).toHaveLength(2)
   })
+
+  test('joins edits also while a copy that was lost waits for one that has deleted some of it', () => {
+    tab = new Tab(1_000)
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'saved', true)], refused: [], deleted: false })
+    tab.doc.getText('t').delete(0, 1)
+    tab.step({ type: 'flushed' })
+    tab.step({ type: 'writeFailed', lost: true })
+    tab.load(nothing)
+    tab.written()
+    for (let i = 0; i < 8; i++) {
+      tab.type('x')
+      tab.written()
+    }
+    if (tab.peer.writing) tab.written()
+    expect(tab.writes.some(({ remove }) => remove.length > 1)).toBe(true)
+    expect(tab.writes.every(({ append, resume }) => resume === null && append.every((row) => !row.saved))).toBe(true)
+
+    tab.open(7, null)
+    tab.reply({ type: 'ack', seq: 1, position: 8, chain: 8 })
+    const { append, resume } = tab.writes.at(-1)!
+    expect(append.map(({ update, saved }) => [textOf([update]), saved])).toEqual([['xxxxxxxxaved', true]])
+    expect(resume).toEqual(point(8))
+  })
 })

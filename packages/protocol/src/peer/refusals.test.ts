@@ -23,6 +23,12 @@ class Relay {
     this.room.step({ type: 'loaded', stored: null, epoch: '00000000000000aa' })
   }
 
+  /** From a backup that has nothing. */
+  restore(): void {
+    this.room = new Room('x', limits)
+    this.room.step({ type: 'loaded', stored: null, epoch: '00000000000000bb' })
+  }
+
   hold(): void {
     this.#held = true
   }
@@ -71,6 +77,8 @@ class Tab {
   copy: LocalCopy
   /** its store does not answer */
   isStuck = false
+  /** as whoever reads it between two writes finds it, from the last loss on, and before */
+  copies: LocalCopy[] = []
   readonly #relay: Relay
   readonly #inbox: { session: number; reply: DocumentReply }[] = []
   #busy = false
@@ -122,6 +130,13 @@ class Tab {
   type(text: string, at = this.text.length): void {
     this.doc.getText('t').insert(at, text)
     this.step({ type: 'flushed' })
+  }
+
+  /** Its store can't say what it has done, and is read again. */
+  loseCopy(): void {
+    this.step({ type: 'writeFailed', lost: true })
+    this.copies = [this.copy]
+    this.readCopy(this.copy)
   }
 
   readCopy(copy: LocalCopy): void {
@@ -183,6 +198,7 @@ class Tab {
           ],
           deleted: this.copy.deleted || write.deleted === true,
         }
+        this.copies.push(this.copy)
         return this.step({ type: 'written', rows: ids })
       }
       default:
@@ -413,6 +429,96 @@ describe('a reader', () => {
     relay.step({ type: 'readOnly', readOnly: false, now: 0 })
     ann.connect()
     expect(relay.text).toBe('later on')
+  })
+})
+
+describe('a copy that is written anew while an edit is not saved', () => {
+  const vanish: readonly [string, (tab: Tab) => void][] = [
+    ['a deletion', (tab) => tab.doc.getText('t').delete(1, 1)],
+    ['what takes the place of another value', (tab) => tab.doc.getMap('m').set('k', 2)],
+  ]
+  const contentOf = (doc: Y.Doc) => [doc.getText('t').toString(), doc.getMap('m').get('k')]
+
+  /** The relay has everything but what was done last, of which the copy lacks what that has deleted. */
+  function prepare(edit: (tab: Tab) => void): Tab {
+    const ann = new Tab(relay)
+    ann.connect()
+    ann.type('abc')
+    ann.doc.getMap('m').set('k', 1)
+    ann.step({ type: 'flushed' })
+    ann.disconnect()
+    edit(ann)
+    ann.step({ type: 'flushed' })
+    ann.loseCopy()
+    return ann
+  }
+
+  test.each(vanish)(
+    'calls nothing saved that %s has removed: refused, it comes back to whoever reads the copy when',
+    (_, edit) => {
+      const ann = prepare(edit)
+      relay.access = 'read'
+      ann.connect()
+      expect([contentOf(ann.doc), ann.peer.pending]).toEqual([['abc', 1], 0])
+      expect(ann.copies.length).toBeGreaterThan(2)
+      for (const copy of ann.copies) {
+        const late = new Tab(relay, copy)
+        late.connect()
+        expect([contentOf(late.doc), late.peer.pending]).toEqual([['abc', 1], 0])
+        expect(contentOf(late.reload().doc)).toEqual(['abc', 1])
+      }
+    },
+  )
+
+  test.each(vanish)('does not bring %s that is refused to a tab that reads it again and again', (_, edit) => {
+    const ann = prepare(edit)
+    relay.access = 'read'
+    ann.connect()
+    for (const copy of ann.copies) {
+      const other = new Tab(relay)
+      other.connect()
+      other.copy = copy
+      other.isStuck = true
+      for (let losses = 0; losses < 2; losses++) {
+        other.loseCopy()
+        other.step({ type: 'flushed' })
+        expect([contentOf(other.doc), other.peer.pending]).toEqual([['abc', 1], 0])
+      }
+    }
+  })
+
+  test.each(vanish)('brings back what a relay has lost, also where its tab dies and %s was not saved', (_, edit) => {
+    const ann = prepare(edit)
+    relay.restore()
+    relay.hold()
+    ann.connect()
+    for (const copy of ann.copies) {
+      relay = new Relay()
+      relay.restore()
+      const late = new Tab(relay, copy)
+      late.connect()
+      const reader = new Tab(relay)
+      reader.connect()
+      expect([contentOf(late.doc), contentOf(reader.doc)]).toEqual(Array(2).fill(contentOf(ann.doc)))
+    }
+  })
+
+  test.each(vanish)('has all of it saved once the relay has %s', (_, edit) => {
+    const ann = prepare(edit)
+    const expected = contentOf(ann.doc)
+    ann.connect()
+    expect(ann.replacements).toEqual([])
+    expect(ann.copy.rows.every(({ saved }) => saved)).toBe(true)
+    for (const copy of ann.copies) {
+      const late = new Tab(relay, copy)
+      expect(contentOf(late.doc)).toEqual(expected)
+      late.connect()
+      expect([contentOf(late.doc), late.peer.pending, late.peer.refused]).toEqual([expected, 0, []])
+      expect(late.copy.rows.every(({ saved }) => saved)).toBe(true)
+    }
+    const again = ann.reload()
+    again.connect()
+    expect([contentOf(again.doc), again.replacements]).toEqual([expected, []])
   })
 })
 

@@ -27,6 +27,11 @@ export function restOf(replica: Replica, edits: readonly Edit[]): Uint8Array | n
   return contentOf(parts) === contentOf([...parts, state]) ? rest : null
 }
 
+/** Whether any of these edits deletes something: an update ends with its deletions, or with a zero where it has none. */
+export function anyDeletes(edits: readonly Edit[]): boolean {
+  return edits.some(({ update }) => update.at(-1) !== 0)
+}
+
 /** How many clocks updates insert and delete together. */
 function contentOf(updates: readonly Uint8Array[]): number {
   const inserted = new Map<number, number[]>()
