@@ -6,12 +6,18 @@ export interface Clock {
   after(ms: number, call: () => void): () => void
 }
 
+/** Cancels what is not there: one for all, since there are many rooms and connections. */
+export const nothing = () => {}
+
 /** The platform's time. Its timers alone keep no process alive. */
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
   after(ms: number, call: () => void) {
-    const timer = setTimeout(call, ms)
+    let timer: NodeJS.Timeout | null = setTimeout(call, ms)
     timer.unref()
-    return () => clearTimeout(timer)
+    return () => {
+      if (timer !== null) clearTimeout(timer)
+      timer = null // this function is kept for longer than what it cancelled
+    }
   },
 })

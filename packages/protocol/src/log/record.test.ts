@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SynclineError } from '../errors.js'
+import { crc32c } from './crc32c.js'
 import type { LogRecord, Run } from './port.js'
 import { chainAfter, decodeRecord, encodeRecord } from './record.js'
 import { seal } from './sealed.js'
@@ -122,6 +123,15 @@ describe('a chain', () => {
       }),
     )
   })
+
+  test.each([1, 64 * 1024 - 5, 64 * 1024 - 4, 64 * 1024])(
+    'covers the runs as they are stored, of %i bytes too',
+    (length) => {
+      const runs = [{ author: '', update: new Uint8Array(length).fill(7) }]
+      const stored = encodeRecord({ position: 1, chain: 0, time: 0, runs }).subarray(3, -8)
+      expect(chainAfter(5, runs)).toBe(crc32c(stored, 5))
+    },
+  )
 
   test('tells histories apart by order, author, update and division into records', () => {
     const histories = [

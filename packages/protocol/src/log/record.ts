@@ -11,6 +11,10 @@ const headBytes = 1
 const chainBytes = 4
 const checksumBytes = 4
 
+// what is needed for a checksum alone: an array for each record would be garbage between updates that stay, and that
+// leaves holes in the heap
+const scratch = new Uint8Array(64 * 1024)
+
 /**
  * The chain of a log after a record with these runs. It covers all runs so far, their authors and how they were
  * divided into records: two logs with equal position and chain have the same history.
@@ -18,17 +22,20 @@ const checksumBytes = 4
  * @param chain the chain before that record; 0 for an empty log
  */
 export function chainAfter(chain: number, runs: readonly Run[]): number {
-  return crc32c(encodeRuns(runs), chain)
+  const encoded = new EncodedRuns(runs)
+  const bytes = encoded.bytes <= scratch.length ? scratch.subarray(0, encoded.bytes) : new Uint8Array(encoded.bytes)
+  encoded.write(bytes, 0)
+  return crc32c(bytes, chain)
 }
 
 /** Encodes a record as it is stored; the layout stands in the server's LOG.md. */
 export function encodeRecord(record: LogRecord): Uint8Array {
-  const runs = encodeRuns(record.runs)
+  const runs = new EncodedRuns(record.runs)
   const runsAt = headBytes + varUintBytes(record.position) + varUintBytes(record.time)
-  const bytes = new Uint8Array(runsAt + runs.length + chainBytes + checksumBytes)
+  const bytes = new Uint8Array(runsAt + runs.bytes + chainBytes + checksumBytes)
   writeVarUint(bytes, writeVarUint(bytes, headBytes, record.position), record.time)
-  bytes.set(runs, runsAt)
-  writeUint32(bytes, runsAt + runs.length, record.chain)
+  runs.write(bytes, runsAt)
+  writeUint32(bytes, runsAt + runs.bytes, record.chain)
   return seal(bytes, kind, version)
 }
 
@@ -60,17 +67,29 @@ export function decodeRecord(bytes: Uint8Array): LogRecord {
 }
 
 /** The byte length of all runs, then the runs: what the chain is computed over. */
-function encodeRuns(runs: readonly Run[]): Uint8Array {
-  const authors = runs.map((run) => encodeAuthor(run.author))
-  let length = 0
-  for (let i = 0; i < runs.length; i++) length += bufferBytes(authors[i]!) + bufferBytes(runs[i]!.update)
-  const bytes = new Uint8Array(varUintBytes(length) + length)
-  let at = writeVarUint(bytes, 0, length)
-  for (let i = 0; i < runs.length; i++) {
-    at = writeBuffer(bytes, at, authors[i]!)
-    at = writeBuffer(bytes, at, runs[i]!.update)
+class EncodedRuns {
+  /** how many {@link write} writes */
+  readonly bytes: number
+  readonly #runs: readonly Run[]
+  readonly #authors: readonly Uint8Array[]
+  readonly #length: number
+
+  constructor(runs: readonly Run[]) {
+    this.#runs = runs
+    this.#authors = runs.map((run) => encodeAuthor(run.author))
+    let length = 0
+    for (let i = 0; i < runs.length; i++) length += bufferBytes(this.#authors[i]!) + bufferBytes(runs[i]!.update)
+    this.#length = length
+    this.bytes = varUintBytes(length) + length
   }
-  return bytes
+
+  write(bytes: Uint8Array, start: number): void {
+    let at = writeVarUint(bytes, start, this.#length)
+    for (let i = 0; i < this.#runs.length; i++) {
+      at = writeBuffer(bytes, at, this.#authors[i]!)
+      at = writeBuffer(bytes, at, this.#runs[i]!.update)
+    }
+  }
 }
 
 // written by hand into arrays of the right size: lib0's growing encoders took five times as long, on every commit

@@ -2,6 +2,7 @@ import type { Access, RoomRequest, SessionRequest } from '@syncline/protocol'
 import { assertDocumentName, SynclineError } from '@syncline/protocol'
 import type { Credentials } from '../auth/authorize.js'
 import { type Admitted, type FullGrant, isOver } from '../auth/gate.js'
+import { nothing } from '../clock.js'
 import { countRefusal } from '../counters.js'
 import type { Account } from '../limits/account.js'
 import type { LiveRoom } from '../rooms/liveRoom.js'
@@ -70,8 +71,8 @@ export class ClientSession implements Session, Admitted {
   #isCongested = false
   /** opening it compares the document with what the client has */
   #isCompared = false
-  #cancelTimer = () => {}
-  #cancelWait = () => {}
+  #cancelTimer = nothing
+  #cancelWait = nothing
 
   constructor(context: RelayContext, wire: SessionWire) {
     this.id = context.nextSession()

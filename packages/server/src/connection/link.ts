@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import { SynclineError } from '@syncline/protocol'
 import type { RawData } from 'ws'
 import type { Held } from '../backlog.js'
+import { nothing } from '../clock.js'
 import { countRefusal, type Traffic } from '../counters.js'
 import { type Account, type Measure, waitMsMax } from '../limits/account.js'
 import type { RelayContext } from './context.js'
@@ -91,12 +92,12 @@ export class Link implements Held {
   #isOverfed = false
   /** ms since 1970: it is not read before; null where it is */
   #throttledUntil: number | null = null
-  #cancelThrottle = () => {}
+  #cancelThrottle = nothing
   #receivedBytes = 0
   #receivedMessages = 0
   readonly #beganAt: number
   #ending: Ending = { status: 1006, code: 'silent' }
-  #cancelClosing = () => {}
+  #cancelClosing = nothing
   /** what it has brought, where its stream counts nothing */
   #heardBytes = 0
   #silentBeats = 0

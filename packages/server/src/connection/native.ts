@@ -16,11 +16,12 @@ import {
   SynclineError,
   unreachable,
 } from '@syncline/protocol'
-import type { Visitor } from '../auth/authorize.js'
+import type { Credentials, Visitor } from '../auth/authorize.js'
 import { countRefusal } from '../counters.js'
+import type { Account } from '../limits/account.js'
 import { ending, SharedReply } from '../rooms/session.js'
 import { version } from '../version.js'
-import { ClientSession } from './clientSession.js'
+import { ClientSession, type SessionWire } from './clientSession.js'
 import type { RelayContext } from './context.js'
 import type { Link, LinkHandler } from './link.js'
 
@@ -64,6 +65,11 @@ export class NativeConnection implements LinkHandler {
     this.#reader = new ClientMessageReader(context.limits)
     this.#partBytesMax = Math.min(partBytesMax, context.limits.frameBytesMax)
     this.#cancelHelloTimeout = context.clock.after(helloMs, () => link.fail(4408, new SynclineError('hello_timeout')))
+  }
+
+  /** what it shows by now */
+  get credentials(): Credentials {
+    return { token: this.#token, visitor: this.#visitor }
   }
 
   pack(messages: Uint8Array[]): Uint8Array[] {
@@ -117,7 +123,7 @@ export class NativeConnection implements LinkHandler {
     if (session) return session.fail(error)
     if (++this.#strays > straysMax) return this.#link.fail(4400, error)
     countRefusal(this.#context.counters, error)
-    this.#deliver(channel, new SharedReply(ending('refused', error)))
+    this.deliver(channel, new SharedReply(ending('refused', error)))
   }
 
   #handle(message: ClientMessage): void {
@@ -175,7 +181,7 @@ export class NativeConnection implements LinkHandler {
   }
 
   /** Tells when the first session ends, where that is not what the client knows. */
-  #tellExpiry(): void {
+  tellExpiry(): void {
     let first: number | null = null
     for (const { expiresAt } of this.#sessions.values()) {
       if (expiresAt !== null && (first === null || expiresAt < first)) first = expiresAt
@@ -197,18 +203,7 @@ export class NativeConnection implements LinkHandler {
   }
 
   #open(channel: Channel, request: Open): void {
-    const session = new ClientSession(this.#context, {
-      account: this.#link.account,
-      echo: false,
-      credentials: () => ({ token: this.#token, visitor: this.#visitor }),
-      whenRoom: (call) => this.#link.whenRoom(call),
-      deliver: (reply) => this.#deliver(channel, reply),
-      hold: () => this.#link.hold(),
-      holdFor: (ms) => this.#link.holdFor(ms),
-      drop: () => this.#link.drop(channel),
-      expires: () => this.#tellExpiry(),
-      ended: () => this.#sessions.delete(channel),
-    })
+    const session = new ClientSession(this.#context, new ChannelWire(channel, this.#link, this))
     const { connectionDocumentsMax } = this.#context.limits
     if (this.#sessions.size >= connectionDocumentsMax) {
       return session.fail(new SynclineError('too_many_documents', `${connectionDocumentsMax} are open`))
@@ -217,8 +212,13 @@ export class NativeConnection implements LinkHandler {
     session.open(request).catch((error: unknown) => this.#link.fail(1011, error))
   }
 
+  /** The session of a channel is over. */
+  forget(channel: Channel): void {
+    this.#sessions.delete(channel)
+  }
+
   /** Queues a reply of a session; all that one turn produces goes out together. */
-  #deliver(channel: Channel, reply: SharedReply): void {
+  deliver(channel: Channel, reply: SharedReply): void {
     const encode = (message: SessionReply) => this.#encode({ type: 'session', channel, message })
     this.#link.send(channel, reply.encoded(channel, encode))
   }
@@ -229,5 +229,55 @@ export class NativeConnection implements LinkHandler {
 
   #encode(message: RelayMessage): Uint8Array[] {
     return encodeRelayMessage(message, this.#partBytesMax)
+  }
+}
+
+/** What a channel is to its session: a class, since there are as many as sessions, and a closure for each would weigh more. */
+class ChannelWire implements SessionWire {
+  readonly echo = false
+  readonly #channel: Channel
+  readonly #link: Link
+  readonly #connection: NativeConnection
+
+  constructor(channel: Channel, link: Link, connection: NativeConnection) {
+    this.#channel = channel
+    this.#link = link
+    this.#connection = connection
+  }
+
+  get account(): Account {
+    return this.#link.account
+  }
+
+  credentials(): Credentials {
+    return this.#connection.credentials
+  }
+
+  whenRoom(call: () => void): void {
+    this.#link.whenRoom(call)
+  }
+
+  deliver(reply: SharedReply): void {
+    this.#connection.deliver(this.#channel, reply)
+  }
+
+  hold(): void {
+    this.#link.hold()
+  }
+
+  holdFor(ms: number): void {
+    this.#link.holdFor(ms)
+  }
+
+  drop(): void {
+    this.#link.drop(this.#channel)
+  }
+
+  expires(): void {
+    this.#connection.tellExpiry()
+  }
+
+  ended(): void {
+    this.#connection.forget(this.#channel)
   }
 }

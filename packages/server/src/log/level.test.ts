@@ -311,6 +311,73 @@ describe('a replacement of the base', () => {
   })
 })
 
+describe('where a document ends is learnt when it is read', () => {
+  /** Opens the log anew, which remembers nothing then, on a database that was changed a little. */
+  async function reopened(change: (database: Database) => object): Promise<void> {
+    await log.close()
+    const database: Database = new Level(join(directory, 'log'), { keyEncoding: 'view', valueEncoding: 'view' })
+    await database.open()
+    log = new LevelLog(Object.assign(database, change(database)) as Database)
+  }
+
+  /** The first read goes on only when it is told to, with what it found. */
+  async function withHeldRead(): Promise<() => void> {
+    let release = () => {}
+    let isFirst = true
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    await reopened((database) => {
+      const open = database.snapshot.bind(database)
+      const snapshot = () => {
+        const each = open()
+        const close = each.close.bind(each)
+        if (isFirst) Object.assign(each, { close: () => released.then(close) })
+        isFirst = false
+        return each
+      }
+      return { snapshot }
+    })
+    return release
+  }
+
+  test('so that the first commit after that reads nothing', async () => {
+    await log.commit([next('notes'), next('notes')])
+    let reads = 0
+    await reopened((database) => {
+      const get = database.get.bind(database)
+      return { get: (...args: Parameters<typeof get>) => [get(...args), reads++][0] }
+    })
+    await log.read('notes')
+    await log.read('new')
+    const readsBefore = reads
+    expect(readsBefore).toBeGreaterThan(0)
+    await log.commit([next('notes'), next('new')])
+    expect(reads).toBe(readsBefore)
+  })
+
+  test('unless somebody has written meanwhile', async () => {
+    await log.commit([next('notes')])
+    const release = await withHeldRead()
+    const reading = log.read('notes')
+    await log.commit([next('notes')])
+    release()
+    expect((await reading)?.records.length).toBe(1)
+    await log.commit([next('notes')])
+    expect((await log.read('notes'))?.records.length).toBe(3)
+  })
+
+  test('unless it was deleted meanwhile', async () => {
+    await log.commit([next('notes')])
+    const release = await withHeldRead()
+    const reading = log.read('notes')
+    await log.remove('notes', 1)
+    release()
+    expect((await reading)?.records.length).toBe(1)
+    await expect(log.commit([next('notes')])).rejects.toMatchObject({ code: 'document_deleted' })
+  })
+})
+
 describe('a listing', () => {
   test('estimates the size of a document with many records', async () => {
     const appends = Array.from({ length: 3_000 }, (_, i) => next('long', 30 + (i % 7)))

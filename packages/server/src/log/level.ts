@@ -60,6 +60,8 @@ export class LevelLog implements NotingLog, PackedBases {
   readonly #database: Database
   /** last positions of some documents: a cache, so that a commit reads nothing */
   readonly #heads = new Map<string, number>()
+  /** what was read while this changed may be of before a change */
+  #changes = 0
   /** bases, removals and creations, one after the other: each reads before it writes */
   #rewriting: Promise<unknown> = Promise.resolve()
   #state: 'open' | 'failed' | 'closed' = 'open'
@@ -71,7 +73,10 @@ export class LevelLog implements NotingLog, PackedBases {
 
   async read(document: string): Promise<StoredDocument | null> {
     this.#assertOpen()
-    return this.#atOnePoint((snapshot) => this.#read(document, snapshot, readBase))
+    const changes = this.#changes
+    const stored = await this.#atOnePoint((snapshot) => this.#read(document, snapshot, readBase))
+    if (changes === this.#changes) this.#learn(document, stored)
+    return stored
   }
 
   /** Reads a document without unpacking its base. */
@@ -82,9 +87,11 @@ export class LevelLog implements NotingLog, PackedBases {
 
   async commit(appends: readonly Append[], notes: readonly Note[] = []): Promise<void> {
     this.#assertOpen()
+    for (const { document, record } of appends) if (record.position === 1) assertStorableName(document)
     await this.#recall(appends)
     const heads = headsAfter(appends, (document) => this.#heads.get(document)!)
     await this.#written(() => this.#write(appends, notes))
+    this.#changes++
     for (const [document, position] of heads) this.#remember(document, position)
   }
 
@@ -109,17 +116,13 @@ export class LevelLog implements NotingLog, PackedBases {
   }
 
   remove(document: string, time: number, notes: readonly Note[] = []): Promise<boolean> {
-    return this.#rewrite(async () => {
-      this.#heads.delete(document)
-      return this.#written(() => removeDocument(this.#database, document, time, notes))
-    })
+    return this.#rewrite(() => this.#writtenAnew(document, () => removeDocument(this.#database, document, time, notes)))
   }
 
   create(document: string, epoch: string, notes: readonly Note[] = []): Promise<boolean> {
-    return this.#rewrite(async () => {
-      this.#heads.delete(document)
-      return this.#written(() => createDocument(this.#database, document, epoch, notes))
-    })
+    return this.#rewrite(() =>
+      this.#writtenAnew(document, () => createDocument(this.#database, document, epoch, notes)),
+    )
   }
 
   notes(space: NoteSpace): AsyncIterable<Note> {
@@ -272,7 +275,6 @@ export class LevelLog implements NotingLog, PackedBases {
   }
 
   async #recallOne(document: string): Promise<void> {
-    assertStorableName(document)
     // a base may be replaced meanwhile
     await this.#atOnePoint(async (snapshot) => {
       const value = await this.#database.get(documentKey(document), { snapshot })
@@ -280,6 +282,12 @@ export class LevelLog implements NotingLog, PackedBases {
       const { basePosition } = value === undefined ? newDocumentHead('') : decodeDocument(value)
       this.#heads.set(document, await this.#lastPosition(document, basePosition, snapshot))
     })
+  }
+
+  /** Whoever reads a document may be about to change it. No other one is forgotten: a commit may be on its way to it. */
+  #learn(document: string, stored: StoredDocument | null): void {
+    if (this.#heads.size >= headsMax || this.#heads.has(document)) return
+    this.#heads.set(document, stored === null ? 0 : stored.start.position + stored.records.length)
   }
 
   #remember(document: string, position: number): void {
@@ -316,6 +324,16 @@ export class LevelLog implements NotingLog, PackedBases {
     })
     this.#rewriting = rewritten.catch(() => {})
     return rewritten
+  }
+
+  /** A write after which the document begins anew. */
+  async #writtenAnew<T>(document: string, write: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#written(write)
+    } finally {
+      this.#changes++
+      this.#heads.delete(document)
+    }
   }
 
   /** After a write that failed nothing is known of what the disk has. */

@@ -12,6 +12,7 @@ import type {
   StoredDocument,
 } from '@syncline/protocol'
 import { Room, SynclineError, unreachable } from '@syncline/protocol'
+import { nothing } from '../clock.js'
 import type { Compacted } from '../compaction/compactor.js'
 import { heavier, type Moment, type Weight, weightOf } from '../compaction/policy.js'
 import { tooManySessions } from '../limits/limiter.js'
@@ -24,7 +25,6 @@ import { Signals } from './signals.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
 
-const nothing = () => {} // one for all: there are many rooms
 // what is smaller is encoded again before it is looked up
 const sharedBytesMin = 16 * 1024
 
@@ -42,14 +42,15 @@ type LiveRoomState =
 export class LiveRoom implements CommitSource {
   readonly name: string
   readonly #context: RoomsContext
-  readonly #forget: () => void
+  readonly #forget: (room: LiveRoom) => void
   readonly #room: Room
   readonly #sessions = new Map<SessionId, Session>()
   /** sessions of clients */
   #clients = 0
   /** what was told of their presence */
   #isOpen = false
-  readonly #signals: Signals
+  /** null until somebody says something in passing: in most rooms nobody ever does */
+  #signals: Signals | null = null
   #state: LiveRoomState = { at: 'loading', waiting: [] }
   #weight: Weight = { basePosition: 0, baseBytes: 0, records: 0, bytes: 0 }
   #committing = false
@@ -71,12 +72,11 @@ export class LiveRoom implements CommitSource {
   #cancelUnload = nothing
 
   /** @param forget takes the room out of its owner's map; from then on the document may be loaded anew */
-  constructor(name: string, context: RoomsContext, forget: () => void) {
+  constructor(name: string, context: RoomsContext, forget: (room: LiveRoom) => void) {
     this.name = name
     this.#context = context
     this.#forget = forget
     this.#room = new Room(name, context.limits)
-    this.#signals = new Signals(context.limits, context.clock)
     void this.#load()
   }
 
@@ -143,6 +143,7 @@ export class LiveRoom implements CommitSource {
    * @throws SynclineError `malformed_signal`; `rate_limited` where it is nobody's
    */
   signal(payload: string, from: Session | null): number {
+    this.#signals ??= new Signals(this.#context.limits, this.#context.clock)
     const signal = this.#signals.admit(payload, this.#sessions.size, from === null)
     if (signal === null || this.#state.at !== 'live') return 0
     this.#context.fanOut.ask(this.#now(), this.#sessions.size)
@@ -403,7 +404,7 @@ export class LiveRoom implements CommitSource {
   #leaveOwner(): void {
     this.#account(0)
     this.#isForgotten = true
-    this.#forget()
+    this.#forget(this)
   }
 
   #perform(effect: RoomEffect): void {

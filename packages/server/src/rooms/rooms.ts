@@ -212,10 +212,12 @@ export class Rooms {
     }
   }
 
+  readonly #forget = (room: LiveRoom): void => {
+    if (this.#rooms.get(room.name) === room) this.#rooms.delete(room.name)
+  }
+
   #create(document: string): LiveRoom {
-    const room = new LiveRoom(document, this.#context, () => {
-      if (this.#rooms.get(document) === room) this.#rooms.delete(document)
-    })
+    const room = new LiveRoom(document, this.#context, this.#forget)
     this.#rooms.set(document, room)
     return room
   }
