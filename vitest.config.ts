@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
@@ -46,6 +47,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'parallel',
+          // by default Vitest leaves one core to others
+          maxWorkers: availableParallelism(),
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**', ...filesOf(Object.values(lanes).flat())],
         },
