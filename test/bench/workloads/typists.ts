@@ -5,8 +5,8 @@ import { pace, type Trial } from '../trial.js'
 import { clocksOf, documentOf, typing } from '../updates.js'
 import type { Workload } from './workload.js'
 
-// code is compiled when it was used for a while
-const warmSeconds = 1
+// code is compiled when it was used for a while: where little is done in a second, that takes some of them
+const warmSecondsUsual = 6
 
 const latency: readonly Metric[] = [
   { key: 'p50', label: 'p50', unit: 'ms' },
@@ -80,10 +80,11 @@ type Table = Awaited<ReturnType<typeof seat>>
 /** Everyone types at the same pace. Latency is from a writer's send to each reader's receipt. */
 async function type(trial: Trial, rooms: readonly Room[], seconds: number) {
   const latencies = new Latencies()
+  const warmSeconds = trial.pick(warmSecondsUsual, 1)
   const tables: Table[] = []
   while (tables.length < rooms.length) {
     const some = rooms.slice(tables.length, tables.length + 50)
-    tables.push(...(await Promise.all(some.map((room) => seat(trial, room, seconds, latencies)))))
+    tables.push(...(await Promise.all(some.map((room) => seat(trial, room, warmSeconds, seconds, latencies)))))
   }
   const writers = tables.flatMap((table) => table.writers)
   const { perSecond } = rooms[0]!
@@ -100,7 +101,7 @@ async function type(trial: Trial, rooms: readonly Room[], seconds: number) {
 }
 
 /** The people of one document, everyone with what they will type. */
-async function seat(trial: Trial, room: Room, seconds: number, latencies: Latencies) {
+async function seat(trial: Trial, room: Room, warmSeconds: number, seconds: number, latencies: Latencies) {
   const { document, writers, perSecond } = room
   const [updatesEach, warmEach] = [(warmSeconds + seconds) * perSecond, warmSeconds * perSecond]
   const typed = Array.from({ length: writers }, (_, i) => typing(i + 1, updatesEach))
