@@ -241,9 +241,14 @@ describe('damage to the files of LevelDB', () => {
       await compactRange.call(raw, Buffer.from('a'), Buffer.from('z'))
     })
     const [table] = files(data, /\.ldb$/).filter((name) => readFileSync(name).length > 4_000)
-    flipAt(table!, Math.floor(readFileSync(table!).length / 2))
-    const { code } = await checked(data)
-    expect(code).toBe(1)
+    let at = Math.floor(readFileSync(table!).length / 2)
+    flipAt(table!, at)
+    // in compressed bytes, another one may stand for the same text: what says that nothing is wrong has to be right
+    while ((await checked(data, '--deep')).code === 0) {
+      for (const [name, text] of Object.entries(await texts(data))) expect(text).toBe(writing.text(name))
+      flipAt(table!, at)
+      flipAt(table!, ++at)
+    }
     const said = await syncline('repair', '--data', data)
     expect([said.code, said.err]).toEqual([0, ''])
     expect((await checked(data, '--deep')).code).toBe(0)

@@ -145,11 +145,17 @@ describe('what costs more than its size pays for', () => {
 
   test('nobody waits for more than a quarter of a second', () => {
     let now = 0
+    let isOurs = true
     vi.spyOn(performance, 'now').mockImplementation(() => (now += 1))
+    vi.spyOn(process, 'cpuUsage').mockImplementation((before) => {
+      return { user: isOurs ? now * 1_000 - (before?.user ?? 0) : 0, system: 0 }
+    })
     const edits = Array.from({ length: 1_000 }, (_, i) => ({ op: 'add', path: `/m/${i}`, value: i }) as const)
     expect(() => patched({ m: { first: 0 } }, ...edits)).toThrow(/takes more than 250 ms/)
     const merge = { m: Object.fromEntries(edits.map(({ value }) => [value, value])) }
     expect(() => applyMergePatch(documentOf({ m: { first: 0 } }), merge)).toThrow(/takes more than 250 ms/)
+    isOurs = false // the core was with other processes
+    expect(() => applyMergePatch(documentOf({ m: { first: 0 } }), merge)).not.toThrow()
   })
 })
 
