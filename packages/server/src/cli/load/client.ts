@@ -1,5 +1,6 @@
 import {
   defaultLimits,
+  emptyStateVector,
   encodeClientMessage,
   packFrames,
   type RelayMessage,
@@ -13,7 +14,6 @@ import { WebSocket } from 'ws'
 const { frameBytesMax } = defaultLimits
 const channel = 1
 const emptyUpdate = Uint8Array.of(0, 0)
-const emptyStateVector = Uint8Array.of(0)
 
 /** What a light client tells of its session. */
 export interface LoadEvents {
