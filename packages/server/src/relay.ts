@@ -10,12 +10,13 @@ import { settingsOf } from './admin/settings.js'
 import { createApi } from './api/api.js'
 import { type ApiOptions, apiServices } from './api/services.js'
 import type { Revocation, Visitor } from './auth/authorize.js'
+import { Beats } from './connection/beats.js'
 import { ClientSession } from './connection/clientSession.js'
 import type { RelayContext } from './connection/context.js'
 import { HttpTransport } from './connection/http/transport.js'
 import { inTurn } from './connection/inTurn.js'
 import { leavingMs } from './connection/leaving.js'
-import { beatMs, Link, type LinkHandler, type LinkSource } from './connection/link.js'
+import { Link, type LinkHandler, type LinkSource } from './connection/link.js'
 import { NativeConnection } from './connection/native.js'
 import type { LinkSocket } from './connection/socket.js'
 import { webSocketServers } from './connection/webSocketServers.js'
@@ -62,10 +63,10 @@ export class Relay {
   readonly #sockets: Readonly<Record<Route['to'], WebSocketServer>>
   readonly #http: HttpTransport
   readonly #links = new Set<Link>()
+  readonly #beats: Beats
   readonly #detach: (() => void)[] = []
   readonly #closeLast: (() => Promise<void>)[] = []
   #onLastLinkClosed = () => {}
-  #cancelBeat = () => {}
   #hasWarnedOfProxy = false
   #closed: Promise<void> | null = null
 
@@ -101,7 +102,7 @@ export class Relay {
       refusal: (request, thrown) => this.#refusal(request, thrown),
       connect: (socket, source, visitor) => this.#connect(socket, source, { to: 'native' }, visitor),
     })
-    this.#beatLater()
+    this.#beats = new Beats(this.#context.clock, this.#links)
     if (options.disk) {
       const { clock, logger } = this.#context
       const reserve = new Reserve(options.disk, { clock, logger, changed: (isLow) => this.#rooms.setReadOnly(isLow) })
@@ -373,13 +374,6 @@ export class Relay {
     return new YWebsocketConnection(link, (wire) => new ClientSession(this.#context, wire), route.document, visitor)
   }
 
-  #beatLater(): void {
-    this.#cancelBeat = this.#context.clock.after(beatMs, () => {
-      for (const link of this.#links) link.beat()
-      this.#beatLater()
-    })
-  }
-
   async #close(): Promise<void> {
     const webhooksClosed = this.#webhooks?.close()
     let place = 0
@@ -394,7 +388,7 @@ export class Relay {
     })
     if (this.#links.size > 0) await allClosed
     cancel()
-    this.#cancelBeat()
+    this.#beats.stop()
     for (const detach of this.#detach) detach()
     await webhooksClosed
     await this.#rooms.close()

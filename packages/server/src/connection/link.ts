@@ -5,14 +5,12 @@ import type { Held } from '../backlog.js'
 import { nothing } from '../clock.js'
 import { countRefusal, type Traffic } from '../counters.js'
 import { type Account, type Measure, waitMsMax } from '../limits/account.js'
+import { beatMs } from './beats.js'
 import type { RelayContext } from './context.js'
 import { Inbox } from './inbox.js'
 import { Outbox } from './outbox.js'
 import { readInPieces } from './pieces.js'
 import type { ByteSource, LinkSocket } from './socket.js'
-
-/** A link's sense of time: all links of a relay share one timer. */
-export const beatMs = 5_000
 
 // counted in beats, not by the clock: a machine that slept has missed beats, its peers have not gone
 const silentBeatsAsk = 1

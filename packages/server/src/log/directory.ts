@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { SynclineError } from '@syncline/protocol'
 import { Level } from 'level'
 import { storageFailed } from './adapter.js'
-import { formatKey } from './keys.js'
+import { formatKey, type Range } from './keys.js'
 import { assertFormat, encodeFormat } from './values.js'
 
 /** A LevelDB database of bytes. */
@@ -145,6 +145,15 @@ export async function sync(path: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/** Has LevelDB write out what it has in memory, and drop what counts no more between two keys. */
+export function compactRange(database: Database, { gte, lte }: Range): Promise<void> {
+  // the types are those of browsers too, which cannot
+  return (database as unknown as { compactRange(from: Uint8Array, to: Uint8Array): Promise<void> }).compactRange(
+    gte,
+    lte,
+  )
 }
 
 /** Whether there is anything at a path. */

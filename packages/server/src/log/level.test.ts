@@ -5,10 +5,13 @@ import { join } from 'node:path'
 import { type Append, type BaseReplacement, chainAfter, encodeRecord, type LogRecord, seal } from '@syncline/protocol'
 import { Level } from 'level'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { StillClock } from '../../../../test/support/stillClock.js'
+import { until } from '../../../../test/support/until.js'
 import type { Database } from './directory.js'
 import { baseKey, documentKey, formatKey, recordKey } from './keys.js'
 import { LevelLog, openLevelLog } from './level.js'
 import { toStored, updateOf } from './storedBase.js'
+import { quietMs } from './tidying.js'
 
 const epoch = '00c0ffee00c0ffee'
 let directory: string
@@ -26,10 +29,11 @@ afterEach(async () => {
 const heads = new Map<string, LogRecord>()
 beforeEach(() => heads.clear())
 
-/** The next append of a document, with an update of so many bytes. */
-function next(document: string, bytes = 3): Append {
+/** The next append of a document, with this update, or one of so many bytes. */
+function next(document: string, content: number | Uint8Array = 3): Append {
   const { position, chain } = heads.get(document) ?? { position: 0, chain: 0 }
-  const runs = [{ author: 'ada', update: new Uint8Array(bytes).fill(position) }]
+  const update = typeof content === 'number' ? new Uint8Array(content).fill(position) : content
+  const runs = [{ author: 'ada', update }]
   const record = { position: position + 1, chain: chainAfter(chain, runs), time: 0, runs }
   heads.set(document, record)
   return { document, epoch, record }
@@ -115,6 +119,48 @@ describe('opening', () => {
     await writeFile(join(directory, 'file'), '')
     await expect(openLevelLog(join(directory, 'file'))).rejects.toMatchObject({ code: 'storage_failed' })
     await expect(openLevelLog(join(directory, 'file', 'below'))).rejects.toMatchObject({ code: 'storage_failed' })
+  })
+})
+
+describe('what is not needed any more', () => {
+  const clock = new StillClock()
+
+  beforeEach(async () => {
+    await log.close()
+    log = await openLevelLog(directory, clock)
+  })
+
+  /** Commits two megabytes to a document, of no use to a compressor. */
+  async function fill(document: string): Promise<void> {
+    for (let i = 0; i < 8; i++) await log.commit([next(document, Uint8Array.from(randomBytes(256 * 1024)))])
+  }
+
+  async function diskBytes(): Promise<number> {
+    const names = await readdir(join(directory, 'log'))
+    // LevelDB removes files meanwhile
+    const sizes = names.map((name) =>
+      stat(join(directory, 'log', name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    )
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+  }
+
+  test.each([
+    ['a base has taken its place', () => replaceBase('a', 8)],
+    ['it was deleted', () => log.remove('a', 0)],
+  ])('is on the disk until nothing is written for a while: %s', async (_, shrink) => {
+    await fill('a')
+    await fill('b')
+    await shrink()
+    expect(await diskBytes()).toBeGreaterThan(4_000_000)
+    clock.pass(quietMs)
+    await until('it to be gone', async () => (await diskBytes()) < 2_200_000)
+    expect((await log.read('b'))!.records.length).toBe(8)
+    await log.close()
+    log = await openLevelLog(directory)
+    expect((await log.read('b'))!.records.length).toBe(8)
   })
 })
 

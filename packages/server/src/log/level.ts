@@ -10,6 +10,7 @@ import {
   type StoredDocument,
   SynclineError,
 } from '@syncline/protocol'
+import { type Clock, systemClock } from '../clock.js'
 import {
   assertStorableName,
   type HistoryOptions,
@@ -22,12 +23,13 @@ import {
 } from './adapter.js'
 import { type BackupManifest, writeBackup } from './backup.js'
 import { readBase, readStoredBase, removeRecords, swapBase } from './bases.js'
-import { type Database, openDatabase } from './directory.js'
+import { compactRange, type Database, openDatabase } from './directory.js'
 import { documentKey, documentRange, historyRange, nameOf, positionOf, recordKey, recordRange } from './keys.js'
 import { type Note, type NoteSpace, type NotingLog, putNotes, readNotes } from './notes.js'
 import type { PackedBases, PackedDocument, PackedReplacement } from './packedBases.js'
-import { assertNotDeleted, createDocument, readPast, removeDocument } from './removal.js'
+import { assertNotDeleted, contentRanges, createDocument, readPast, removeDocument } from './removal.js'
 import { toStored } from './storedBase.js'
+import { Tidying } from './tidying.js'
 import { type DocumentHead, decodeDocument, encodeDocument, newDocumentHead } from './values.js'
 
 type Snapshot = ReturnType<Database['snapshot']>
@@ -43,11 +45,12 @@ const sampleBytes = 64 * 1024
  * Opens the log in a data directory, and creates both where they are missing; a directory that it makes is readable to
  * its owner alone. When it resolves, the log is on disk and could be opened from there.
  *
+ * @param clock by which it tells when nothing was written for a while
  * @throws SynclineError `data_in_use` where another process has it open, `unknown_format` where a newer Syncline wrote
  *   it, `document_damaged` where its format cannot be read, `storage_failed` where it cannot be opened
  */
-export async function openLevelLog(directory: string): Promise<LevelLog> {
-  return new LevelLog(await openDatabase(directory))
+export async function openLevelLog(directory: string, clock?: Clock): Promise<LevelLog> {
+  return new LevelLog(await openDatabase(directory), clock)
 }
 
 /**
@@ -62,13 +65,15 @@ export class LevelLog implements NotingLog, PackedBases {
   readonly #heads = new Map<string, number>()
   /** what was read while this changed may be of before a change */
   #changes = 0
+  readonly #tidying: Tidying
   /** bases, removals and creations, one after the other: each reads before it writes */
   #rewriting: Promise<unknown> = Promise.resolve()
   #state: 'open' | 'failed' | 'closed' = 'open'
 
   /** @internal */
-  constructor(database: Database) {
+  constructor(database: Database, clock: Clock = systemClock) {
     this.#database = database
+    this.#tidying = new Tidying(clock, contentRanges, (range) => compactRange(database, range))
   }
 
   async read(document: string): Promise<StoredDocument | null> {
@@ -111,6 +116,7 @@ export class LevelLog implements NotingLog, PackedBases {
         await swapBase(this.#database, document, heads, replacement.base)
         await removeRecords(this.#database, document, heads[1].start.position, replacement.keepHistory)
       })
+      this.#tidying.shrunk(document)
       return true
     })
   }
@@ -183,6 +189,7 @@ export class LevelLog implements NotingLog, PackedBases {
 
   async close(): Promise<void> {
     this.#state = 'closed'
+    await this.#tidying.close()
     await this.#database.close()
   }
 
@@ -333,11 +340,13 @@ export class LevelLog implements NotingLog, PackedBases {
     } finally {
       this.#changes++
       this.#heads.delete(document)
+      this.#tidying.shrunk(document)
     }
   }
 
   /** After a write that failed nothing is known of what the disk has. */
   async #written<T>(write: () => Promise<T>): Promise<T> {
+    this.#tidying.written()
     try {
       return await write()
     } catch (error) {

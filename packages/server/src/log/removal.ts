@@ -84,7 +84,8 @@ function epochsOf(head: Uint8Array): string[] {
   }
 }
 
-function contentRanges(document: string): Range[] {
+/** Where all of a document is, but for its head and its past. */
+export function contentRanges(document: string): Range[] {
   return [
     recordRange(document, 0),
     baseRange(document, 0, Number.MAX_SAFE_INTEGER),

@@ -1,39 +1,13 @@
 import { defaultLimits, encodeAwareness } from '@syncline/protocol'
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { StillClock } from '../../../../test/support/stillClock.js'
 import { Backlog } from '../backlog.js'
 import { newCounters } from '../counters.js'
 import { defaultRelayLimits } from '../limits/limits.js'
 import { MemoryLog } from '../log/memory.js'
 import { Rooms } from './rooms.js'
 import type { SharedReply } from './session.js'
-
-/** Time that stands still until it is moved. */
-class StillClock {
-  time = 1_000
-  readonly #timers = new Set<{ readonly at: number; readonly call: () => void }>()
-
-  now(): number {
-    return this.time
-  }
-
-  after(ms: number, call: () => void): () => void {
-    const timer = { at: this.time + ms, call }
-    this.#timers.add(timer)
-    return () => void this.#timers.delete(timer)
-  }
-
-  runUntil(end: number): void {
-    for (;;) {
-      const [due] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)
-      if (!due) break
-      this.#timers.delete(due)
-      this.time = Math.max(this.time, due.at)
-      due.call()
-    }
-    this.time = end
-  }
-}
 
 function openRooms(clock: StillClock): Rooms {
   return new Rooms(new MemoryLog(), {
