@@ -10,6 +10,7 @@ export type EditorName = 'codeMirror' | 'proseMirror'
 const keys = 100
 // long enough that all of them wait when it is over
 const busyMs = 500
+const attemptsMax = 5
 
 /** Somebody else types while the page is busy: what it costs an editor to show all of that. */
 export const clientEditor: ClientMeasure = {
@@ -44,7 +45,7 @@ async function watch(stage: Stage, editor: EditorName) {
   await page.close()
   return shown
 
-  async function show() {
+  async function show(attempt = 1): Promise<{ ms: number; steps: number }> {
     const updates: Uint8Array[] = []
     const note = (update: Uint8Array) => updates.push(update)
     doc.on('update', note)
@@ -54,12 +55,18 @@ async function watch(stage: Stage, editor: EditorName) {
       busyMs,
       [...Y.encodeStateVector(doc)],
     ] as const)
+    const began = performance.now()
     await sleep(busyMs / 5)
     for (const update of updates) {
       writer.write(update)
       await sleep(1) // a server that gathers them would do what is measured here
     }
-    return shown
+    const sentMs = performance.now() - began
+    const found = await shown
+    // where this process was late they have not waited, and what was measured is how late it was
+    if (sentMs < busyMs * 0.8) return found
+    if (attempt === attemptsMax) throw new Error(`the keys were sent in ${Math.round(sentMs)} ms`)
+    return show(attempt + 1)
   }
 }
 

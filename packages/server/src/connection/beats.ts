@@ -45,6 +45,7 @@ export class Beats {
   #step(beating: readonly Beating[], perStep: number, from: number): void {
     const to = from + perStep
     for (let i = from; i < Math.min(to, beating.length); i++) beating[i]!.beat()
+    this.#cancelStep = nothing // a timer that has fired keeps what it was for
     if (to >= beating.length) return
     this.#cancelStep = this.#clock.after(stepMs, () => this.#step(beating, perStep, to))
   }

@@ -125,7 +125,7 @@ export class Link implements Held {
       onCongested: (channel, isCongested) => {
         if (this.#isOpen) this.#handler?.congested(channel, isCongested)
       },
-      guarded: (run) => this.guarded(run),
+      failed: (error) => this.fail(1011, error),
     })
     this.#inbox = new Inbox(context.slices, {
       take: (frame) => this.#take(frame),

@@ -48,13 +48,7 @@ function setUp(socket = new TestSocket()) {
     bytesHigh: 256 * KiB,
     pack: (messages) => [Buffer.concat(messages)],
     onCongested: (channel, isCongested) => told.push([channel, isCongested]),
-    guarded: (run) => {
-      try {
-        run()
-      } catch (error) {
-        errors.push(error)
-      }
-    },
+    failed: (error) => errors.push(error),
   })
   return { socket, outbox, told, errors }
 }

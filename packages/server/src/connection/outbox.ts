@@ -20,12 +20,15 @@ export interface OutboxOptions {
   readonly pack: (messages: Uint8Array[]) => readonly Uint8Array[]
   /** a channel's reader does not keep up, or does again; called between turns */
   readonly onCongested: (channel: number, isCongested: boolean) => void
-  /** runs what may throw */
-  readonly guarded: (run: () => void) => void
+  /** told of what sending has thrown */
+  readonly failed: (error: unknown) => void
 }
 
 /** What is below a WebSocket: what is written to it is in order with the frames that `ws` writes itself. */
 type Stream = Pick<Socket, 'write' | 'writableLength' | 'bytesWritten'>
+
+// of most sockets nothing waits: what would hold it is not there, and a broadcast touches little of each
+const noFrames: Uint8Array[] = []
 
 /**
  * What is on its way to one socket. All that one turn of the event loop produces goes out together, channels take
@@ -35,19 +38,19 @@ export class Outbox implements TurnEnd {
   readonly #socket: LinkSocket
   readonly #stream: Stream | null
   readonly #options: OutboxOptions
-  readonly #messages = new Interleaver()
+  #messages: Interleaver | null = null
   /** a message that waits alone, outside of `#messages`: what most turns bring to most sockets */
   #lone: Uint8Array | null = null
   #loneChannel = 0
-  readonly #congested = new Set<number>()
-  #frames: Uint8Array[] = []
+  #congested: Set<number> | null = null
+  #frames = noFrames
   #firstFrameSent = 0
   #frameBytes = 0
   /** of those frames, what the socket was given and the kernel has not taken */
   #givenBytes = 0
   /** of all that the socket was given, what has gone */
   #goneBytes = 0
-  #whenRoom: (() => void)[] = []
+  #whenRoom: (() => void)[] | null = null
   #onGiven: (() => void) | null = null
   #isFlushing = false
   #sentBytes = 0
@@ -67,7 +70,7 @@ export class Outbox implements TurnEnd {
 
   /** True where so much waits that its reader is to take some of it before it asks for more. */
   get isFull(): boolean {
-    return this.#waitingBytes >= fullBytes || this.#messages.count >= fullMessages
+    return this.#waitingBytes >= fullBytes || (this.#messages?.count ?? 0) >= fullMessages
   }
 
   /** bytes that the kernel has taken since the beginning: a reader makes progress where this grows */
@@ -92,7 +95,7 @@ export class Outbox implements TurnEnd {
       this.#loneChannel = channel
     } else {
       this.#queueLone()
-      this.#messages.push(channel, messages)
+      this.#queue(channel, messages)
     }
     if (this.#isFlushing) return
     this.#isFlushing = true
@@ -101,7 +104,7 @@ export class Outbox implements TurnEnd {
 
   endTurn(): void {
     this.#isFlushing = false
-    this.#options.guarded(this.#give)
+    this.#tryToGive()
   }
 
   /** Calls back once, when the socket was given all that is waiting. */
@@ -112,31 +115,37 @@ export class Outbox implements TurnEnd {
 
   /** Calls back once, now or when less is waiting: before something large is sent. */
   whenRoom(call: () => void): void {
+    this.#whenRoom ??= []
     this.#whenRoom.push(call)
     this.#goOn()
   }
 
   /** Drops what waits on a channel; where a message was begun, its reader gets no end of it. */
   drop(channel: number): void {
-    this.#messages.drop(channel)
-    this.#congested.delete(channel)
+    this.#messages?.drop(channel)
+    this.#congested?.delete(channel)
   }
 
   /** Drops what the socket was not given yet. */
   clear(): void {
-    this.#messages.clear()
+    this.#messages?.clear()
     this.#lone = null
-    this.#whenRoom = []
-    this.#frames = []
+    this.#whenRoom = null
+    this.#frames = noFrames
     this.#frameBytes = 0
   }
 
   get #waitingBytes(): number {
-    return this.#messages.bytes + this.#frameBytes + (this.#lone?.length ?? 0)
+    return (this.#messages?.bytes ?? 0) + this.#frameBytes + (this.#lone?.length ?? 0)
+  }
+
+  #queue(channel: number, messages: readonly Uint8Array[]): void {
+    this.#messages ??= new Interleaver()
+    this.#messages.push(channel, messages)
   }
 
   #queueLone(): void {
-    if (this.#lone !== null) this.#messages.push(this.#loneChannel, [this.#lone])
+    if (this.#lone !== null) this.#queue(this.#loneChannel, [this.#lone])
     this.#lone = null
   }
 
@@ -146,14 +155,23 @@ export class Outbox implements TurnEnd {
     call?.()
   }
 
-  readonly #give = (): void => {
+  #tryToGive(): void {
+    try {
+      this.#give()
+    } catch (error) {
+      this.#options.failed(error)
+    }
+  }
+
+  #give(): void {
     const swift = this.#isSwift ? this.#stream : null
     if (swift !== null) this.#giveSwiftly(swift)
     else this.#queueLone()
     while (this.#givenBytes < this.#options.bytesHigh && this.#fillFrames()) this.#giveFragment(this.#frames[0]!)
-    this.#watchCongestion()
-    this.#goOn()
-    if (this.#waitingBytes === 0) this.#settle()
+    // a broadcast to many is here for each: what nobody asked for is not even looked at
+    if (this.#messages !== null) this.#watchCongestion(this.#messages)
+    if (this.#whenRoom !== null) this.#goOn()
+    if (this.#onGiven !== null && this.#waitingBytes === 0) this.#settle()
   }
 
   /** True where the kernel has taken all before, and takes what waits in one write: nobody has to learn when it has. */
@@ -178,16 +196,15 @@ export class Outbox implements TurnEnd {
   }
 
   #takeFrames(): readonly Uint8Array[] {
-    return this.#messages.bytes === 0 ? [] : this.#options.pack(this.#messages.take(fragmentBytes))
+    if (this.#messages === null || this.#messages.bytes === 0) return noFrames
+    return this.#options.pack(this.#messages.take(fragmentBytes))
   }
 
   /** True where there is a frame to send. */
   #fillFrames(): boolean {
     if (this.#frames.length === 0) {
-      for (const frame of this.#takeFrames()) {
-        this.#frames.push(frame)
-        this.#frameBytes += frame.length
-      }
+      this.#frames = [...this.#takeFrames()]
+      for (const { length } of this.#frames) this.#frameBytes += length
     }
     return this.#frames.length > 0
   }
@@ -206,7 +223,7 @@ export class Outbox implements TurnEnd {
     this.#socket.send(frame.subarray(from, to), { binary: true, fin: isLast }, (error) => {
       this.#givenBytes -= bytes
       this.#goneBytes += bytes
-      if (!error) this.#options.guarded(this.#give)
+      if (!error) this.#tryToGive()
     })
   }
 
@@ -214,25 +231,32 @@ export class Outbox implements TurnEnd {
    * A channel is congested where it has more than its share waiting: a large document that is being sent does not hold
    * back the small ones beside it, and all of them together are bounded.
    */
-  #watchCongestion(): void {
-    if (this.#messages.bytes === 0 && this.#congested.size === 0) return
-    const share = this.#options.bytesHigh / Math.max(1, this.#messages.channels)
-    for (const channel of this.#congested) {
+  #watchCongestion(messages: Interleaver): void {
+    if (messages.bytes === 0 && this.#congested === null) return
+    const congested = this.#congested ?? new Set()
+    const share = this.#options.bytesHigh / Math.max(1, messages.channels)
+    for (const channel of congested) {
       // not the mark at which it began: a channel that hovers there would change its mind every time
-      if (this.#messages.bytesOf(channel) <= share / 2) this.#setCongested(channel, false)
+      if (messages.bytesOf(channel) <= share / 2) this.#setCongested(channel, false)
     }
-    for (const [channel, bytes] of this.#messages.waiting()) {
-      if (bytes > share && !this.#congested.has(channel)) this.#setCongested(channel, true)
+    for (const [channel, bytes] of messages.waiting()) {
+      if (bytes > share && !congested.has(channel)) this.#setCongested(channel, true)
     }
   }
 
   #goOn(): void {
-    while (this.#whenRoom.length > 0 && !this.isFull) this.#whenRoom.shift()!()
+    while (this.#whenRoom !== null && !this.isFull) {
+      const call = this.#whenRoom.shift()
+      if (call === undefined) this.#whenRoom = null
+      else call()
+    }
   }
 
   #setCongested(channel: number, isCongested: boolean): void {
+    this.#congested ??= new Set()
     if (isCongested) this.#congested.add(channel)
     else this.#congested.delete(channel)
+    if (this.#congested.size === 0) this.#congested = null
     this.#options.onCongested(channel, isCongested)
   }
 }

@@ -20,7 +20,7 @@ import { commitFirst } from '../loading/firstRecord.js'
 import type { CommitSource } from '../log/committer.js'
 import { asError } from '../logger.js'
 import type { RoomsContext } from './context.js'
-import { ending, type Session, SharedReply } from './session.js'
+import { ending, replyLike, type Session, SharedReply } from './session.js'
 import { Signals } from './signals.js'
 
 type Open = Extract<SessionRequest, { type: 'open' }>
@@ -229,11 +229,7 @@ export class LiveRoom implements CommitSource {
   end(code: ErrorCode): void {
     this.#stop()
     const closed = new SharedReply(ending('closed', new SynclineError(code)))
-    for (const session of this.#sessions.values()) {
-      this.#isolated(session, () => session.deliver(closed))
-      this.#isolated(session, () => session.ended())
-    }
-    this.#dropAll()
+    this.#dismissAll(closed)
     if (!this.#committing) this.#leaveOwner()
   }
 
@@ -319,11 +315,7 @@ export class LiveRoom implements CommitSource {
       logger.error({ event: 'document_unreadable', error, document: this.name }, 'a document could not be read')
     }
     const refused = new SharedReply(ending('refused', error))
-    for (const session of this.#sessions.values()) {
-      this.#isolated(session, () => session.deliver(refused))
-      this.#isolated(session, () => session.ended())
-    }
-    this.#dropAll()
+    this.#dismissAll(refused)
     this.#leaveOwner()
   }
 
@@ -388,7 +380,12 @@ export class LiveRoom implements CommitSource {
     return true
   }
 
-  #dropAll(): void {
+  /** Tells all sessions why they are over. */
+  #dismissAll(reply: SharedReply): void {
+    for (const session of this.#sessions.values()) {
+      this.#deliver(session, reply)
+      this.#tellEnd(session)
+    }
     this.#sessions.clear()
     this.#clients = 0
     this.#tellPresence()
@@ -428,22 +425,26 @@ export class LiveRoom implements CommitSource {
   }
 
   #shared(message: SessionReply): SharedReply {
-    if (message.type !== 'synced' || message.update === null || message.update.length < sharedBytesMin) {
-      return new SharedReply(message)
-    }
+    if (message.type !== 'synced' || (message.update?.length ?? 0) < sharedBytesMin) return new SharedReply(message)
     const last = this.#synced?.deref()
-    const known = last?.reply
-    const isKnown = known?.type === 'synced' && known.update === message.update && known.position === message.position
-    if (last && isKnown) return last
-    const reply = new SharedReply(message)
-    this.#synced = new WeakRef(reply)
+    const reply = replyLike(last, message)
+    if (reply !== last) this.#synced = new WeakRef(reply)
     return reply
   }
 
   #send(to: readonly SessionId[], reply: SharedReply): void {
     for (const id of to) {
       const session = this.#sessions.get(id)
-      if (session) this.#isolated(session, () => session.deliver(reply))
+      if (session) this.#deliver(session, reply)
+    }
+  }
+
+  // no closure for each: this is what most of a broadcast is
+  #deliver(session: Session, reply: SharedReply): void {
+    try {
+      session.deliver(reply)
+    } catch (error) {
+      this.#abandon(session, error)
     }
   }
 
@@ -451,7 +452,7 @@ export class LiveRoom implements CommitSource {
     const session = this.#sessions.get(id)
     if (!session) return
     this.#drop(session)
-    this.#isolated(session, () => session.ended())
+    this.#tellEnd(session)
   }
 
   #wake(at: number): void {
@@ -473,20 +474,24 @@ export class LiveRoom implements CommitSource {
   }
 
   #expel(session: Session, error: unknown): void {
-    this.#isolated(session, () => session.deliver(new SharedReply(ending('closed', error))))
+    this.#deliver(session, new SharedReply(ending('closed', error)))
     this.leave(session)
   }
 
-  /** A session that throws while it is told something must not keep it from the others. */
-  #isolated(session: Session, run: () => void): void {
+  #tellEnd(session: Session): void {
     try {
-      run()
+      session.ended()
     } catch (error) {
-      this.#context.exception(error)
-      if (!this.#drop(session)) return
-      this.#isolated(session, () => session.ended())
-      this.#input({ type: 'left', session: session.id, now: this.#now() }, null)
+      this.#abandon(session, error)
     }
+  }
+
+  /** A session that throws while it is told something must not keep it from the others. */
+  #abandon(session: Session, error: unknown): void {
+    this.#context.exception(error)
+    if (!this.#drop(session)) return
+    this.#tellEnd(session)
+    this.#input({ type: 'left', session: session.id, now: this.#now() }, null)
   }
 
   #now(): number {

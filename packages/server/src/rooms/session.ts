@@ -33,6 +33,9 @@ const sharedFormBytesMax = 64 * 1024
 export class SharedReply {
   readonly reply: SessionReply
   readonly #encodings = new Map<number | string, readonly Uint8Array[]>()
+  /** the form that was asked for last, and what it is: most sessions of a room ask for the same */
+  #lastForm: number | string | null = null
+  #last: readonly Uint8Array[] = []
 
   constructor(reply: SessionReply) {
     this.reply = reply
@@ -40,14 +43,27 @@ export class SharedReply {
 
   /** @param form what the encoding depends on beside the reply: the channel, or the name of a dialect */
   encoded(form: number | string, encode: (reply: SessionReply) => readonly Uint8Array[]): readonly Uint8Array[] {
-    const known = this.#encodings.get(form)
-    if (known) return known
+    if (form !== this.#lastForm) {
+      this.#last = this.#encodings.get(form) ?? this.#encode(form, encode)
+      this.#lastForm = form
+    }
+    return this.#last
+  }
+
+  #encode(form: number | string, encode: (reply: SessionReply) => readonly Uint8Array[]): readonly Uint8Array[] {
     const messages = encode(this.reply)
     // whoever opens a large document on many channels would have it in memory as many times
     if (bytesOf(messages) > sharedFormBytesMax) this.#encodings.clear()
     this.#encodings.set(form, messages)
     return messages
   }
+}
+
+/** The reply that was sent last, with its encodings, where the next one is the same `synced`. */
+export function replyLike(last: SharedReply | undefined, message: SessionReply): SharedReply {
+  if (last?.reply.type !== 'synced' || message.type !== 'synced') return new SharedReply(message)
+  const { update, position } = last.reply
+  return update === message.update && position === message.position ? last : new SharedReply(message)
 }
 
 const temporary: ReadonlySet<ErrorCode> = new Set([
