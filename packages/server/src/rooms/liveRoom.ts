@@ -228,8 +228,7 @@ export class LiveRoom implements CommitSource {
   /** Ends every session; the document can be opened again when nothing of it is on its way to the log. */
   end(code: ErrorCode): void {
     this.#stop()
-    const closed = new SharedReply(ending('closed', new SynclineError(code)))
-    this.#dismissAll(closed)
+    this.#dismissAll(new SharedReply(ending('closed', new SynclineError(code))))
     if (!this.#committing) this.#leaveOwner()
   }
 
@@ -314,8 +313,7 @@ export class LiveRoom implements CommitSource {
       const error = asError(cause)
       logger.error({ event: 'document_unreadable', error, document: this.name }, 'a document could not be read')
     }
-    const refused = new SharedReply(ending('refused', error))
-    this.#dismissAll(refused)
+    this.#dismissAll(new SharedReply(ending('refused', error)))
     this.#leaveOwner()
   }
 
