@@ -1,5 +1,7 @@
+import { mergeUpdates } from '@syncline/protocol'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
+import { seededRandom } from '../../../../test/support/random.js'
 import { contentOf as contentOfReplica, openQuietDoc, runSession } from '../../../../test/support/sessions.js'
 import { CollectMismatch, collect } from './collect.js'
 import { contentOf } from './content.js'
@@ -63,6 +65,33 @@ describe('collecting', () => {
       after += collected.length
     }
     expect(after).toBeLessThan(before)
+  })
+
+  test('takes what two write at once though the runs of a commit refer to each other in both directions', () => {
+    const random = seededRandom(7)
+    const docs = [new Y.Doc(), new Y.Doc()] as const
+    let runs: Uint8Array[][] = [[], []]
+    for (const [author, doc] of docs.entries()) {
+      doc.on('update', (update: Uint8Array, origin: unknown) => {
+        if (origin === 'other') return
+        runs[author]!.push(update)
+        Y.applyUpdate(docs[1 - author]!, update, 'other')
+      })
+    }
+    const log: Uint8Array[] = []
+    // so many that they are not all loaded at once
+    for (let i = 0; i < 4_000; i++) {
+      const text = docs[i % 2]!.getText()
+      text.insert(Math.floor(random() * text.length), 'word ')
+      if (i % 5 === 0) text.delete(Math.floor(random() * (text.length - 3)), 3)
+      if (i % 20 < 19) continue
+      log.push(...runs.map((updates) => mergeUpdates(updates)).toSorted(() => random() - 0.5))
+      runs = [[], []]
+    }
+    expect(log.reduce((bytes, { length }) => bytes + length, 0)).toBeGreaterThan(64 * 1024)
+    const found = loaded(collect(log))
+    expect(found.getText().toString()).toBe(docs[0].getText().toString())
+    expect(Y.equalDeleteSets(deletionsOf(found), deletionsOf(docs[0]))).toBe(true)
   })
 
   test('leaves formatting alone that a replica would tidy up', () => {
@@ -168,6 +197,6 @@ describe('the content of a document', () => {
         inner = next
       }
     })
-    expect(contentOf(doc).length).toBeGreaterThan(100_000)
+    expect(contentOf(doc).length).toBeGreaterThan(64 * 1024)
   })
 })
