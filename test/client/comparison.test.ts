@@ -98,7 +98,8 @@ describe.skipIf(withoutBrowser)('beside y-websocket and y-indexeddb', () => {
     const [own, other] = [results[ours.name]!, results[usual.name]!]
     expect(own['bytes of a reconnect']).toBeLessThanOrEqual(300)
     expect(own['bytes of a reconnect']).toBeLessThan(other['bytes of a reconnect'])
-    expect(own['growth of opening']).toBe(0)
+    // less, where the first tab was closed before it had joined its rows, and a later one does
+    expect(own['growth of opening']).toBeLessThanOrEqual(0)
     expect(own.characters).toBe(other.characters)
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -53,7 +53,9 @@ test.skipIf(process.platform !== 'linux')(
     provider.on('connection-close', (event) => closes.push(event))
     await handle.synced
     await until('y-websocket to be synced', () => provider.synced)
+    let typedInStall = 0
     const typing = setInterval(() => {
+      if (existsSync(stall)) typedInStall++
       handle.doc.getText().insert(0, 'a')
       doc.getText().insert(0, 'b')
     }, 50)
@@ -83,7 +85,9 @@ test.skipIf(process.platform !== 'linux')(
     }
     await until('the stall to end', isOver, { timeoutMs: 2 * stallMs })
     expect(oracle.acknowledged).toBe(0)
-    expect(handle.status.pending).toBeGreaterThan(50)
+    // how many those are is this process' own affair, which has a flood to send
+    expect(typedInStall).toBeGreaterThan(0)
+    expect(handle.status.pending).toBeGreaterThanOrEqual(typedInStall)
     rmSync(stall)
 
     for (const writer of flood) writer.stop()

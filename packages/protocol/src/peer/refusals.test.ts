@@ -343,6 +343,25 @@ describe('an edit that the relay never takes', () => {
     ann.step({ type: 'flushed' })
     expect([ann.text, relay.text]).toEqual(['precious', 'precious'])
   })
+
+  test('takes nothing along that a relay had lost, and loses once more while this replica is made anew', () => {
+    const ann = new Tab(relay)
+    ann.connect()
+    ann.type('saved once')
+    ann.disconnect()
+    relay.restore()
+    ann.type('x'.repeat(3_000))
+    relay.hold()
+    ann.connect()
+    // what it has brought back is on its way to the disk, as another session is told
+    ann.disconnect()
+    ann.connect()
+    ann.disconnect()
+    relay.restore()
+    relay.release()
+    ann.connect()
+    expect([ann.text, relay.text]).toEqual(['saved once', 'saved once'])
+  })
 })
 
 test('an offline day that adds up to more than the limit is sent in pieces, and nothing of it is refused', () => {

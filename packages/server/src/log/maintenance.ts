@@ -5,6 +5,7 @@ import { Level } from 'level'
 import { type Database, exists, makeDirectory, openDatabase } from './directory.js'
 import { type Examination, examine, storedNames } from './examine.js'
 import { type Repair, type RepairOptions, repair } from './repair.js'
+import { markDamagedBlocks } from './tables.js'
 import { findWriteAheadFaults, type WriteAheadFault } from './writeAhead.js'
 
 /** What a check of a whole log found beside its documents. */
@@ -87,6 +88,7 @@ export async function repairLog(
   }
   const copy = `${locationOf(directory)}.damaged-${options.time}`
   await cp(locationOf(directory), copy, { recursive: true, errorOnExist: true, force: false })
+  await markDamagedBlocks(locationOf(directory))
   await rebuild(locationOf(directory))
   await repairDocuments(await openDatabase(directory, 'repair'), options, report)
   return { copies: [...copies, copy], isRebuilt: true }

@@ -55,7 +55,11 @@ function faultsIn(bytes: Buffer): Omit<WriteAheadFault, 'file'>[] {
 }
 
 function isValid(bytes: Buffer, at: number, end: number): boolean {
-  const crc = crc32c(bytes.subarray(at + 6, end))
-  const masked = (((crc >>> 15) | (crc << 17)) + maskDelta) >>> 0
-  return masked === bytes.readUInt32LE(at)
+  return maskedChecksum(bytes.subarray(at + 6, end)) === bytes.readUInt32LE(at)
+}
+
+/** The checksum of some bytes as LevelDB stores it, so that those of bytes with checksums in them are no trouble. */
+export function maskedChecksum(bytes: Uint8Array): number {
+  const crc = crc32c(bytes)
+  return (((crc >>> 15) | (crc << 17)) + maskDelta) >>> 0
 }
