@@ -29,6 +29,7 @@ type Stream = Pick<Socket, 'write' | 'writableLength' | 'bytesWritten'>
 
 // of most sockets nothing waits: what would hold it is not there, and a broadcast touches little of each
 const noFrames: Uint8Array[] = []
+const noChannels: ReadonlySet<number> = new Set()
 
 /**
  * What is on its way to one socket. All that one turn of the event loop produces goes out together, channels take
@@ -233,7 +234,7 @@ export class Outbox implements TurnEnd {
    */
   #watchCongestion(messages: Interleaver): void {
     if (messages.bytes === 0 && this.#congested === null) return
-    const congested = this.#congested ?? new Set()
+    const congested = this.#congested ?? noChannels
     const share = this.#options.bytesHigh / Math.max(1, messages.channels)
     for (const channel of congested) {
       // not the mark at which it began: a channel that hovers there would change its mind every time
