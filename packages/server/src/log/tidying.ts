@@ -18,6 +18,7 @@ export class Tidying {
   readonly #compact: (range: Range) => Promise<void>
   readonly #documents = new Set<string>()
   #writes = 0
+  #writtenAt = 0
   #cancel = nothing
   #isWaiting = false
   #running: Promise<void> | null = null
@@ -37,6 +38,7 @@ export class Tidying {
   /** The log was written: it is not quiet. */
   written(): void {
     this.#writes++
+    this.#writtenAt = this.#clock.now()
   }
 
   /** Much of a document is not needed any more. Of those that find no place here, LevelDB takes care in its own time. */
@@ -52,13 +54,14 @@ export class Tidying {
     await this.#running
   }
 
-  #wait(): void {
+  #wait(ms = quietMs): void {
     if (this.#isWaiting || this.#isClosed) return
     this.#isWaiting = true
-    const writes = this.#writes
-    this.#cancel = this.#clock.after(quietMs, () => {
+    this.#cancel = this.#clock.after(ms, () => {
       this.#isWaiting = false
-      if (this.#writes !== writes) this.#wait()
+      const leftMs = this.#writtenAt + quietMs - this.#clock.now()
+      // a clock that was set back does not make it wait for longer
+      if (leftMs > 0) this.#wait(Math.min(leftMs, quietMs))
       else this.#running = this.#tidy()
     })
   }
