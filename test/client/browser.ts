@@ -182,6 +182,24 @@ export class Tab {
     return this.page.evaluate(() => handle.saved())
   }
 
+  /** True where the store says that all rows are saved: that is written a little after {@link saved}. */
+  noted(): Promise<boolean> {
+    return this.page.evaluate(async () => {
+      const done = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result)
+          request.onerror = () => reject(request.error)
+        })
+      const name = (await indexedDB.databases()).find(({ name }) => name?.endsWith(':x'))!.name!
+      const database = await done(indexedDB.open(name))
+      const transaction = database.transaction(['updates', 'custom'])
+      const ids = await done(transaction.objectStore('updates').getAllKeys())
+      const { saved } = await done<{ saved: number[] }>(transaction.objectStore('custom').get('syncline'))
+      database.close()
+      return ids.every((id) => saved.filter((end) => end <= Number(id)).length % 2 === 1)
+    })
+  }
+
   async goOnline(): Promise<void> {
     await this.page.evaluate(() => connection.goOnline())
     await this.page.evaluate(() => handle.synced)

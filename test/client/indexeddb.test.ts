@@ -68,6 +68,7 @@ describe.skipIf(withoutBrowser)('the local store in a browser', () => {
     await second.goOnline()
     await second.saved()
     await newcomerReads(relay, 'written on a train, and later')
+    await until('its store to know that', () => second.noted())
     await second.page.close()
 
     const third = await open()

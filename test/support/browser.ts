@@ -40,6 +40,8 @@ export async function launchBrowser(args: readonly string[] = []): Promise<Brows
 // how Chromium reports an attempt to reach a relay that is not there, or dies before it can answer
 const unreachable = [
   /^WebSocket connection to 'ws:[^']+' failed: (.*net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE)|Connection closed before)/,
+  // it is stopping
+  /^WebSocket connection to 'ws:[^']+' failed: Error during WebSocket handshake: Unexpected response code: 503/,
   // whether plain HTTP gets through where no WebSocket does
   /^Failed to load resource: net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE) \(http:[^)]+\/sync\/events\)/,
 ]

@@ -88,4 +88,12 @@ describe('anything else', () => {
       expect([response.status, response.headers.get('Upgrade')]).toEqual([426, 'websocket'])
     }
   })
+
+  test('a path of WebSockets tells that the relay is stopping', async () => {
+    const response = await createHttp({ condition: 'draining' }).request('/sync', navigation)
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      { error: { code: 'shutting_down', reason: expect.any(String) } },
+    ])
+  })
 })

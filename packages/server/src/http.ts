@@ -25,6 +25,10 @@ export function createHttp(relay: HealthOf, options: HttpOptions = {}): Hono {
   const app = new Hono()
   addHealth(app, relay)
   app.on(['GET', 'HEAD'], ['/sync', '/y/*'], (context) => {
+    // nobody takes WebSockets any more, and whoever comes back meanwhile is not told that it should be one
+    if (relay.condition === 'draining') {
+      return context.json({ error: { code: 'shutting_down', reason: 'The relay is stopping' } }, 503)
+    }
     context.header('Upgrade', 'websocket')
     return context.json({ error: { code: 'not_found', reason: 'This path speaks WebSocket' } }, 426)
   })
