@@ -136,3 +136,23 @@ describe('an inbox', () => {
     expect(taken.length).toBe(length)
   })
 })
+
+test('an inbox that is cleared by one of its messages, which takes long, is not busy after that', async () => {
+  const busy: boolean[] = []
+  const inbox: Inbox = new Inbox(slicesOf(), {
+    *take(frame) {
+      for (const message of frame) {
+        now += 10
+        if (message === 2) inbox.clear()
+        yield
+      }
+    },
+    onBusy: (isBusy) => busy.push(isBusy),
+    guarded: (run) => run(),
+  })
+  inbox.push(Uint8Array.of(1, 2, 3))
+  expect(busy).toEqual([true])
+  await turnsUntilDone(inbox)
+  for (let turn = 0; turn < 5; turn++) await new Promise((done) => setImmediate(done))
+  expect(busy).toEqual([true, false])
+})

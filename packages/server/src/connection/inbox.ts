@@ -29,6 +29,7 @@ export class Inbox implements Sliced {
   #usedMs = 0
   #lastAt = 0
   #onDone: (() => void) | null = null
+  #clears = 0
 
   constructor(slices: Slices, options: InboxOptions) {
     this.#slices = slices
@@ -64,10 +65,12 @@ export class Inbox implements Sliced {
 
   /** Drops what was not taken. */
   clear(): void {
+    this.#clears++
     this.#forget()
     this.#begun = null
     this.#slices.remove(this)
     this.#isBusy = false
+    if (this.#isTold) this.#options.onBusy(false)
     this.#isTold = false
     this.#settle()
   }
@@ -127,10 +130,13 @@ export class Inbox implements Sliced {
   }
 
   readonly #step = (): void => {
+    const clears = this.#clears
     const begun = this.#begun ?? this.#takeNext()
     // where it throws, the frame is over
     this.#begun = null
-    if (begun !== null && begun.next().done !== true) this.#begun = begun
+    const isOver = begun === null || begun.next().done === true
+    // a message may end its connection: the rest of its frame is dropped with what waits
+    if (!isOver && clears === this.#clears) this.#begun = begun
   }
 
   #takeNext(): Iterator<void> | null {
