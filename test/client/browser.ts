@@ -182,22 +182,8 @@ export class Tab {
     return this.page.evaluate(() => handle.saved())
   }
 
-  /** True where the store says that all rows are saved: that is written a little after {@link saved}. */
   noted(): Promise<boolean> {
-    return this.page.evaluate(async () => {
-      const done = <T>(request: IDBRequest<T>) =>
-        new Promise<T>((resolve, reject) => {
-          request.onsuccess = () => resolve(request.result)
-          request.onerror = () => reject(request.error)
-        })
-      const name = (await indexedDB.databases()).find(({ name }) => name?.endsWith(':x'))!.name!
-      const database = await done(indexedDB.open(name))
-      const transaction = database.transaction(['updates', 'custom'])
-      const ids = await done(transaction.objectStore('updates').getAllKeys())
-      const { saved } = await done<{ saved: number[] }>(transaction.objectStore('custom').get('syncline'))
-      database.close()
-      return ids.every((id) => saved.filter((end) => end <= Number(id)).length % 2 === 1)
-    })
+    return isNoted(this.page, 'x')
   }
 
   async goOnline(): Promise<void> {
@@ -224,6 +210,27 @@ export class Tab {
       return { rows: rows.length, bytes, version }
     }, name)
   }
+}
+
+/** True where the store says that all of a document is saved and synced: that is written a little after it is so. */
+export function isNoted(page: Page, document: string): Promise<boolean> {
+  return page.evaluate(async (document) => {
+    const done = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(request.error)
+      })
+    const name = (await indexedDB.databases()).find(({ name }) => name?.endsWith(`:${document}`))!.name!
+    const database = await done(indexedDB.open(name))
+    const transaction = database.transaction(['updates', 'custom'])
+    const [ids, state] = await Promise.all([
+      done(transaction.objectStore('updates').getAllKeys()),
+      done<{ resume: unknown; syncedAt?: number; saved: number[] }>(transaction.objectStore('custom').get('syncline')),
+    ])
+    database.close()
+    const isSaved = (id: number) => state.saved.filter((end) => end <= id).length % 2 === 1
+    return state.resume !== null && state.syncedAt !== undefined && ids.every((id) => isSaved(Number(id)))
+  }, document)
 }
 
 /** A new tab on the relay's page. */

@@ -60,25 +60,25 @@ const counterHelp: Readonly<Record<Amount, readonly [name: string, help: string]
  */
 export class Metrics implements CommitObserver {
   readonly #registry = new Registry()
-  readonly #commitSeconds: Samples
-  readonly #commitDocuments: Samples
-  readonly #ackSeconds: Samples
+  readonly #commitSeconds: DeferredHistogram
+  readonly #commitDocuments: DeferredHistogram
+  readonly #ackSeconds: DeferredHistogram
 
   constructor(options: MetricsOptions = {}) {
     const registers = [this.#registry]
-    this.#commitSeconds = new Samples({
+    this.#commitSeconds = new DeferredHistogram({
       name: 'syncline_commit_duration_seconds',
       help: 'Time of a commit: the write to the log and its fsync.',
       buckets: secondsBuckets,
       registers,
     })
-    this.#ackSeconds = new Samples({
+    this.#ackSeconds = new DeferredHistogram({
       name: 'syncline_ack_duration_seconds',
       help: 'Time from an update to its acknowledgement: of the first one of each commit of a document, which waits longest.',
       buckets: secondsBuckets,
       registers,
     })
-    this.#commitDocuments = new Samples({
+    this.#commitDocuments = new DeferredHistogram({
       name: 'syncline_commit_documents',
       help: 'Documents that shared a commit.',
       buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
@@ -101,7 +101,7 @@ export class Metrics implements CommitObserver {
 
   /** Everything as it is now. */
   text(): Promise<string> {
-    for (const samples of [this.#commitSeconds, this.#commitDocuments, this.#ackSeconds]) samples.flush()
+    for (const histogram of [this.#commitSeconds, this.#commitDocuments, this.#ackSeconds]) histogram.flush()
     return this.#registry.metrics()
   }
 
@@ -199,7 +199,7 @@ const samplesMax = 1_000
  * A histogram that is told of its values when somebody looks. One by one, each would cost a commit that is alone a
  * twentieth of what it takes: code that nothing else runs is in no cache.
  */
-class Samples {
+class DeferredHistogram {
   readonly #histogram: Histogram
   #values: number[] = []
 

@@ -197,6 +197,6 @@ describe('the content of a document', () => {
         inner = next
       }
     })
-    expect(contentOf(doc).length).toBeGreaterThan(64 * 1024)
+    expect(contentOf(doc).length).toBeGreaterThan(100_000)
   })
 })

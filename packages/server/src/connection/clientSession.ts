@@ -282,8 +282,7 @@ export class ClientSession implements Session, Admitted {
     if (reply.reply.type === 'signal' && (this.#isCongested || this.#state.at === 'opening')) return
     const { grant, room } = this.#state
     // no timer is as punctual as what the room says; ending it would step the room, which is in the middle of a step
-    if (grant.expiresAt !== null && isOver(grant, this.#context.clock.now()))
-      return queueMicrotask(() => this.#expire())
+    if (isOver(grant, this.#context.clock.now())) return queueMicrotask(() => this.#expire())
     const isOpened = reply.reply.type === 'opened'
     if (isOpened && room) {
       this.#state = { at: 'open', grant, room }
