@@ -4,6 +4,9 @@ import type { DiskSpace } from './rooms/reserve.js'
 import type { CommitObserver } from './rooms/storage.js'
 import { version } from './version.js'
 
+// how late the event loop is looked at by a timer: its default of 10 ms would wake an idle relay a hundred times a second
+const lagEveryMs = 50
+
 /** What {@link Metrics} can tell beside what the relay counts. */
 export interface MetricsOptions {
   /** looks at the disk of the log; {@link spaceOf} a directory, say */
@@ -91,7 +94,7 @@ export class Metrics implements CommitObserver {
       registers,
     }).set({ version }, 1)
     if (options.space) this.#watchDisk(options.space)
-    if (options.process) collectDefaultMetrics({ register: this.#registry })
+    if (options.process) collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: lagEveryMs })
   }
 
   /** of the answer that carries {@link text} */
