@@ -55,7 +55,13 @@ export default defineConfig({
       },
       ...Object.entries(lanes).map(([name, folders], index) => ({
         extends: true as const,
-        test: { name, include: filesOf(folders), fileParallelism: false, sequence: { groupOrder: index + 1 } },
+        test: {
+          name,
+          include: filesOf(folders),
+          fileParallelism: false,
+          sequence: { groupOrder: index + 1 },
+          globalSetup: 'test/support/oneFile.ts',
+        },
       })),
     ],
     sequence: { sequencer: LongestFirst },

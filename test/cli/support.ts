@@ -8,7 +8,7 @@ import { openLevelLog } from '@syncline/server'
 import { Level } from 'level'
 import { onTestFinished } from 'vitest'
 import * as Y from 'yjs'
-import { RelayProcess, type RelayProcessOptions, synclineBinary } from '../support/relay.js'
+import { RelayProcess, type RelayProcessOptions, synclineOneFile } from '../support/relay.js'
 import { within } from '../support/until.js'
 
 /** A directory that goes with the test. */
@@ -32,7 +32,7 @@ export async function syncline(...args: readonly string[]): Promise<Said> {
 
 /** Starts `syncline`; it ends with the test. */
 export function startSyncline(...args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, [synclineBinary, ...args], { env: { PATH: process.env.PATH }, cwd: tmpdir() })
+  const child = spawn(process.execPath, [synclineOneFile, ...args], { env: { PATH: process.env.PATH }, cwd: tmpdir() })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { synclineBinary } from '../support/relay.js'
+import { synclineOneFile } from '../support/relay.js'
 import { until, within } from '../support/until.js'
 
 /** What a run of `syncline` came to. */
@@ -32,7 +32,7 @@ export async function killedWhen(isReached: () => boolean, args: readonly string
 }
 
 function start(args: readonly string[], input: Uint8Array | string) {
-  const child = spawn(process.execPath, [synclineBinary, ...args], { env: {}, cwd: tmpdir() })
+  const child = spawn(process.execPath, [synclineOneFile, ...args], { env: {}, cwd: tmpdir() })
   onTestFinished(() => void child.kill('SIGKILL'))
   const out: Buffer[] = []
   let err = ''

@@ -9,6 +9,8 @@ import { within } from './until.js'
 
 /** The command `syncline`, as it was built last. */
 export const synclineBinary = fileURLToPath(new URL('../../packages/server/bin/syncline.js', import.meta.url))
+/** The same, starting in half of the time; see `oneFile.ts`. */
+export const synclineOneFile = process.env.SYNCLINE_ONE_FILE ?? synclineBinary
 const complaintsLengthMax = 20_000
 
 /** How {@link startRelay} starts it. */
@@ -21,7 +23,7 @@ export interface RelayProcessOptions {
   readonly args?: readonly string[]
   /** further environment variables */
   readonly env?: Readonly<Record<string, string>>
-  /** the program; default: the `syncline` of this repository, as it was built last */
+  /** the program; default: {@link synclineOneFile}, or what was built where NODE_OPTIONS load something that changes it */
   readonly binary?: string
 }
 
@@ -80,11 +82,11 @@ export class RelayProcess {
   /** Starts it, again on the same port and directory where it ran before. Resolves when it listens. */
   async start(): Promise<void> {
     if (this.#child !== null) throw new Error('the relay is running already')
-    const { args = [], env = {} } = this.#options
+    const { args = [], env = {}, binary = 'NODE_OPTIONS' in env ? synclineBinary : synclineOneFile } = this.#options
     const child = spawn(
       process.execPath,
       [
-        this.#options.binary ?? synclineBinary,
+        binary,
         'serve',
         ...['--port', String(this.#port), '--data', this.dataDirectory, '--log-level', 'warn'],
         ...args,
