@@ -9,8 +9,8 @@ const source = (name: string, file = 'index') =>
 // These have real sockets, relays, browsers and npm: one file at a time in each lane, since they wait more than they
 // compute. `npm test` runs the lanes at once.
 const lanes = {
-  sockets: 'abuse api backends client gallery react relay'.split(' '),
-  processes: 'admin browser cli deploy django docs interop packages process soak'.split(' '),
+  sockets: 'abuse backends client docs gallery relay'.split(' '),
+  processes: 'admin api browser cli deploy django interop packages process react soak'.split(' '),
   disks: 'bench crash'.split(' '),
 }
 const filesOf = (folders: readonly string[]) => folders.map((folder) => `test/${folder}/**/*.test.ts`)

@@ -14,8 +14,9 @@ requireNode()
 await install()
 await build()
 await requireBrowser()
-const checks = chosen.length > 0 ? [] : await failedChecks()
-const { exitCode, passed, failed, skipped } = await runTests()
+const [checks, { exitCode, passed, failed, skipped }] = await (chosen.length > 0
+  ? Promise.all([[], runVitest(chosen)])
+  : runAll())
 
 for (const name of checks) console.log(`\nErrors of the check “${name}” are above.`)
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
@@ -37,31 +38,29 @@ async function failedChecks() {
   return failures
 }
 
-/** All of them, or those that were chosen. The lanes of `vitest.config.ts` run at once. */
-async function runTests() {
-  if (chosen.length > 0) return runVitest(...chosen)
-  const first = await runVitest('--project=parallel')
-  const lanes = await Promise.all(['sockets', 'processes', 'disks'].map((lane) => runVitest(`--project=${lane}`)))
-  return [first, ...lanes].reduce((a, b) => ({
+/**
+ * The lanes of `vitest.config.ts` run at once, since they wait more than they compute. Nothing else runs beside them, as
+ * their relays are held to what they take at most; the checks run beside the tests before them.
+ * @returns {Promise<[string[], Awaited<ReturnType<typeof runVitest>>]>}
+ */
+async function runAll() {
+  const [checks, first] = await Promise.all([failedChecks(), runVitest(['--project=parallel'])])
+  const lanes = await Promise.all(['sockets', 'processes', 'disks'].map((lane) => runVitest([`--project=${lane}`])))
+  const all = [first, ...lanes].reduce((a, b) => ({
     exitCode: a.exitCode || b.exitCode,
     passed: a.passed + b.passed,
     failed: a.failed + b.failed,
     skipped: a.skipped + b.skipped,
   }))
+  return [checks, all]
 }
 
 /** Vitest, with the counts that it reports. A file that fails to load counts as one failure. @param {string[]} args */
-async function runVitest(...args) {
+async function runVitest(args) {
   const folder = mkdtempSync(join(tmpdir(), 'syncline-test-'))
   const report = join(folder, 'report.json')
-  const exitCode = await runNode(
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-    ...args,
-  )
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const exitCode = await runNode('node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args)
   try {
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
       readFileSync(report, 'utf8'),
