@@ -36,7 +36,9 @@ async function fuzz(
     }
   } catch (error) {
     const { message } = error as Error
-    throw new Error(`${name}: SYNCLINE_FUZZ_SEED=${seed}: ${message.slice(0, 4_000)}`, { cause: error })
+    // what it is made of depends on the first one, too
+    const story = `${name}: seed ${seed}, with SYNCLINE_FUZZ_SEED=${firstSeed}`
+    throw new Error(`${story}: ${message.slice(0, 4_000)}`, { cause: error })
   } finally {
     await watchdog.stop()
   }
