@@ -33,7 +33,8 @@ export interface Told {
  *
  * Two faults of Yjs are known that bytes do not show. Live content of several clocks under one key of a map throws when
  * half of it is collected. And where origins are forged, the order of siblings hangs on how updates are batched: it is
- * counted as that where Yjs alone, given the same updates one by one and merged, differs from itself. Such a story ends.
+ * counted as that where Yjs alone, given the same updates one by one, each commit of them merged, and all of them merged,
+ * differs from itself. Such a story ends.
  */
 export class Story {
   readonly #room = new Room('story', limits)
@@ -221,16 +222,21 @@ export class Story {
 
   /** Its name where an error is one of those that are known; see the class. */
   #faultOfYjs(error: unknown): string | null {
-    const updates = this.#records.flatMap(({ runs }) => runs.map(({ update }) => update))
     const isCollecting = error instanceof Error && `${error.stack}`.includes('Item.gc')
     if (isCollecting) return 'content of several clocks under one key'
     if (!(error instanceof Difference)) return null
-    const [one, other] = [openQuietDoc(true), openQuietDoc(true)]
-    for (const update of updates) Y.applyUpdate(one, update)
-    Y.applyUpdate(other, Y.mergeUpdates(updates))
-    return this.#described(one) === this.#described(other)
-      ? null
-      : 'the order of siblings hangs on how updates are batched'
+    const commits = this.#records.map(({ runs }) => runs.map(({ update }) => update))
+    const batchings = [
+      commits.flat(),
+      commits.map((commit) => Y.mergeUpdates(commit)),
+      [Y.mergeUpdates(commits.flat())],
+    ]
+    const descriptions = batchings.map((updates) => {
+      const doc = openQuietDoc(true)
+      for (const update of updates) Y.applyUpdate(doc, update)
+      return this.#described(doc)
+    })
+    return new Set(descriptions).size === 1 ? null : 'the order of siblings hangs on how updates are batched'
   }
 }
 
