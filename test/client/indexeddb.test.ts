@@ -377,18 +377,17 @@ describe.skipIf(withoutBrowser)('the local store in a browser', () => {
     const next = await open()
     const measured = await next.page.evaluate(async (state) => {
       const update = Uint8Array.from(state)
-      const loads = Array.from({ length: 5 }, () => {
-        const started = performance.now()
-        tools.Y.applyUpdate(new tools.Y.Doc(), update)
-        return performance.now() - started
-      })
-      const opens: number[] = []
+      const [loads, opens]: [number[], number[]] = [[], []]
       globalThis.connection = tools.connect(location.origin, { store: tools.indexedDbStore(), online: false })
+      // in turn: what else the machine does is then the same for both
       for (let i = 0; i < 5; i++) {
-        const started = performance.now()
+        const loading = performance.now()
+        tools.Y.applyUpdate(new tools.Y.Doc(), update)
+        loads.push(performance.now() - loading)
+        const opening = performance.now()
         globalThis.handle = connection.open('x')
         await handle.loaded
-        opens.push(performance.now() - started)
+        opens.push(performance.now() - opening)
         if (i < 4) await handle.close()
       }
       const median = (times: number[]) => times.sort((a, b) => a - b)[2]!

@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http'
 import { type Authorize, authorizeByJwt, authorizeByUrl, type GrantRequest, type JwtKey } from '@syncline/server'
 import { SignJWT } from 'jose'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { newIssuer, reply, secret, serveLocally, signed } from '../support/issuer.js'
+import { until } from '../support/until.js'
 
 const now = () => Math.floor(Date.now() / 1_000)
 const hour = 3_600
@@ -321,9 +323,15 @@ describe("the application's backend", () => {
   })
 
   test('has so many questions to answer at once, and no more', async () => {
-    const { questions, authorize } = await asks(() => {}, { pendingMax: 5 })
-    const codes = await Promise.all(Array.from({ length: 20 }, (_, index) => codeOf(authorize(request(`${index}`)))))
-    expect(new Set(codes)).toEqual(new Set(['authorization_unavailable']))
+    const held: ServerResponse[] = []
+    const hold: Answer = (_request, _body, response) => void held.push(response)
+    const { questions, authorize } = await asks(hold, { pendingMax: 5, timeoutMs: 20_000 })
+    const asked = Array.from({ length: 20 }, (_, index) => authorize(request(`${index}`)))
+    const refused = await Promise.all(asked.slice(5).map(codeOf))
+    expect(new Set(refused)).toEqual(new Set(['authorization_unavailable']))
+    await until('the questions to arrive', () => held.length === 5)
+    for (const response of held) reply(response, 200, grant)
+    expect(await Promise.all(asked.slice(0, 5))).toHaveLength(5)
     expect(questions).toHaveLength(5)
   })
 
