@@ -7,14 +7,12 @@ import type * as Y from 'yjs'
  * has not said yet who this is.
  *
  * @param origin of what comes from the relay and from the local copy
- * @returns ends it
+ * @returns what listens for `afterTransaction`
  */
-export function holdCleanUp(doc: Y.Doc, peer: PeerView, origin: unknown): () => void {
-  const hold = (transaction: Y.Transaction) => {
+export function holdCleanUp(peer: PeerView, origin: unknown): (transaction: Y.Transaction) => void {
+  return (transaction) => {
     const isSettled = peer.state.at === 'syncing' || peer.state.at === 'live'
     const mayBeReader = peer.access === 'read' || (transaction.origin === origin && !isSettled)
     if (mayBeReader) transaction._needFormattingCleanup = false
   }
-  doc.on('afterTransaction', hold)
-  return () => doc.off('afterTransaction', hold)
 }

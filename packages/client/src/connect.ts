@@ -24,9 +24,13 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
   if (!['auto', 'websocket', 'http'].includes(choice)) {
     throw new SynclineError('invalid_option', `transport is ${String(choice)}`)
   }
-  const transport = new Transport(relayUrl, choice, () => openSocket(relayUrl, [subprotocol]), clock)
+  // what a page remembers takes it ms to look up: not before the first socket
+  let transport: Transport | undefined
   const connection = new RelayConnection(relayUrl, {
-    openSocket: () => transport.open(),
+    openSocket: () => {
+      transport ??= new Transport(relayUrl, choice, () => openSocket(relayUrl, [subprotocol]), clock)
+      return transport.open()
+    },
     token: options.token ?? null,
     store: options.store ?? null,
     identity: options.identity ?? '',

@@ -118,6 +118,21 @@ describe('edits', () => {
     expect(handle.status.pending).toBe(1)
   })
 
+  it('that came are not encoded once more, and those that are made next are told', async () => {
+    const { socket, handle, text } = await synced()
+    const encoded: boolean[] = []
+    handle.doc.on('afterTransactionCleanup', () => encoded.push(handle.doc._observers.has('update')))
+    await remoteUpdate(socket, docWith('remote'))
+    expect(encoded).toEqual([false])
+    text.insert(0, 'a')
+    expect(handle.status.pending).toBe(1)
+    const told: unknown[] = []
+    handle.doc.on('update', (_update, origin) => told.push(origin))
+    await remoteUpdate(socket, docWith('for whoever listens'))
+    expect(told).toHaveLength(1)
+    expect(handle.status.pending).toBe(1)
+  })
+
   it('that arrive together are applied together', async () => {
     const { socket, handle, text } = await synced()
     let transactions = 0
@@ -166,6 +181,16 @@ describe('listeners of the application that throw', () => {
     expect(text.toString()).toBe('remote')
     expect(handle.status).toMatchObject({ connection: 'online', error: null })
     expect(reported).toHaveBeenCalledWith(new Error('mine'))
+  })
+
+  it('do not keep an edit from the relay, though they listen for updates since something came', async () => {
+    const { socket, handle, text } = await synced()
+    await remoteUpdate(socket, docWith('remote'))
+    handle.doc.on('update', () => {
+      throw new Error('mine')
+    })
+    expect(() => text.insert(0, 'a')).toThrow('mine')
+    expect(handle.status.pending).toBe(1)
   })
 
   it('do not keep each other from the status, nor stop Yjs', async () => {

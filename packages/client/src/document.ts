@@ -13,7 +13,6 @@ import {
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Backoff } from './backoff.js'
-import { joined } from './joined.js'
 import { guarded, Listeners } from './listeners.js'
 import { Replica } from './replica.js'
 import { equalStatus, refusal, refusedEdit, statusOf } from './status.js'
@@ -114,7 +113,7 @@ export class SharedDocument {
     this.synced = this.#until(() => this.#peer.state.at === 'live')
     // whoever does not ask for it shall not hear of its rejection
     this.synced.catch(() => undefined)
-    this.#adoptContent()
+    if (doc) this.#adoptContent()
   }
 
   get doc(): Y.Doc {
@@ -201,7 +200,7 @@ export class SharedDocument {
     if (this.#peer.state.at === 'live') this.backoff.succeeded()
   }
 
-  /** Applies what arrived, as one update. */
+  /** Applies what arrived, in one transaction. */
   settle(): void {
     const arrived = this.#arrived.splice(0)
     const awareness = this.#arrivedAwareness.splice(0)
@@ -387,7 +386,7 @@ export class SharedDocument {
     this.#ownsDoc = true
     this.#replica.awareness.setLocalState(state)
     this.#replica.presence.apply(others)
-    for (const update of joined(updates)) this.#replica.integrate([update])
+    this.#replica.integrate(updates)
     // what they have typed, and who they are
     this.#siblings?.askAgain()
     this.#replacements.push(

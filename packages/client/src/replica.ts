@@ -1,4 +1,4 @@
-import { type LocalCopy, mergeUpdates, type PeerView } from '@syncline/protocol'
+import type { CopyRow, LocalCopy, PeerView } from '@syncline/protocol'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { holdCleanUp } from './cleanUp.js'
@@ -27,8 +27,7 @@ export interface ReplicaEvents {
 export class Replica {
   readonly doc: Y.Doc
   readonly presence: Presence
-  readonly #events: ReplicaEvents
-  readonly #endCleanUpHold: () => void
+  readonly #listeners: Record<string, unknown>
   /** the client id of the Y.Doc when the last remote update was applied */
   #appliedAs = 0
   /** the Y.Doc has told of a change since then */
@@ -36,11 +35,24 @@ export class Replica {
 
   constructor(doc: Y.Doc, peer: PeerView, events: ReplicaEvents) {
     this.doc = doc
-    this.#events = events
     this.presence = new Presence(doc, { changed: events.awarenessChanged, send: events.announce })
-    this.#endCleanUpHold = holdCleanUp(doc, peer, this)
-    doc.on('update', this.#onUpdate)
-    doc.on('destroy', this.#onDestroy)
+    const edited = (update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) =>
+      guarded(() => this.#isOwn(transaction) && events.edited(update))
+    const listen = () => doc.on('update', edited)
+    this.#listeners = {
+      update: edited,
+      afterTransaction: holdCleanUp(peer, this),
+      // Yjs encodes a transaction where somebody listens for updates: what came by `integrate` nobody has to be told
+      afterTransactionCleanup: (transaction: Y.Transaction) => {
+        this.#hasGrown ||= hasContent(transaction)
+        if (this.#isOwn(transaction)) listen()
+        // where others listen it is encoded anyway, and this listener stays before theirs
+        else if (doc._observers.get('update')?.size === 1) doc.off('update', edited)
+      },
+      afterAllTransactions: listen,
+      destroy: () => events.destroyed(),
+    }
+    this.#each((event, listener) => doc.on(event, listener))
   }
 
   get awareness(): Awareness {
@@ -61,16 +73,47 @@ export class Replica {
     return Y.encodeStateAsUpdate(this.doc, stateVector)
   }
 
-  /** Throws where the updates can't be read. True where they brought anything. */
+  /** Throws where one of the updates can't be read. True where they brought anything. */
   integrate(updates: readonly Uint8Array[]): boolean {
-    if (updates.length === 0) return false
+    return this.#integrate(() => {
+      for (const update of updates) Y.applyUpdate(this.doc, update, this)
+    })
+  }
+
+  /**
+   * What was stored, but for rows that are here already. Those that can't be read are left empty: then nobody knows how
+   * far it goes.
+   *
+   * @param damaged is told why
+   */
+  integrateCopy(copy: LocalCopy, peer: PeerView, damaged: (fault: unknown) => void): LocalCopy {
+    let fault: unknown = null
+    const read = (row: CopyRow) => {
+      try {
+        if (!peer.knows(row.id)) Y.applyUpdate(this.doc, row.update, this)
+        return row
+      } catch (error) {
+        fault = error
+        return { ...row, update: emptyUpdate, saved: true }
+      }
+    }
+    let { rows } = copy
+    this.#integrate(() => {
+      rows = copy.rows.map(read)
+    })
+    if (fault === null) return copy
+    damaged(fault)
+    return { ...copy, resume: null, rows }
+  }
+
+  /** In one transaction: the application is told once. */
+  #integrate(apply: () => void): boolean {
     this.#appliedAs = this.doc.clientID
     this.#hasGrown = false
     let integrated = false
     try {
-      const update = mergeUpdates(updates)
       this.doc.transact(() => {
-        Y.applyUpdate(this.doc, update, this)
+        apply()
         integrated = true
       }, this)
     } catch (error) {
@@ -83,41 +126,9 @@ export class Replica {
     return this.#hasGrown
   }
 
-  /**
-   * What was stored, but for rows that are here already. Those that can't be read are left empty: then nobody knows how
-   * far it goes.
-   *
-   * @param damaged is told why
-   */
-  integrateCopy(copy: LocalCopy, peer: PeerView, damaged: (fault: unknown) => void): LocalCopy {
-    const news = copy.rows.filter((row) => !peer.knows(row.id))
-    try {
-      this.integrate(news.map((row) => row.update))
-      return copy
-    } catch {
-      // one by one: the relay may call malformed what Yjs can load
-    }
-    let fault: unknown = null
-    const rows = copy.rows.map((row) => {
-      if (!news.includes(row)) return row
-      try {
-        this.integrate([row.update])
-        return row
-      } catch (error) {
-        fault = error
-        return { ...row, update: emptyUpdate, saved: true }
-      }
-    })
-    if (fault === null) return copy
-    damaged(fault)
-    return { ...copy, resume: null, rows }
-  }
-
   /** From here on nothing is heard of edits. */
   stopListening(): void {
-    this.#endCleanUpHold()
-    this.doc.off('update', this.#onUpdate)
-    this.doc.off('destroy', this.#onDestroy)
+    this.#each((event, listener) => this.doc.off(event, listener))
   }
 
   /** Takes the cursor away. The Y.Doc is left as it is. */
@@ -126,23 +137,23 @@ export class Replica {
     this.presence.destroy()
   }
 
-  readonly #onUpdate = (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
-    this.#hasGrown = true
-    guarded(() => {
-      if (origin !== this || hasOwnChanges(transaction, this.#appliedAs)) this.#events.edited(update)
-    })
+  #each(act: (event: 'update', listener: never) => void): void {
+    for (const [event, listener] of Object.entries(this.#listeners)) act(event as 'update', listener as never)
   }
 
-  readonly #onDestroy = (): void => this.#events.destroyed()
+  /**
+   * A transaction that applied what came may carry local changes too: those of `beforeTransaction` listeners. They have the
+   * client id from before it: Yjs takes another one where that grew remotely.
+   */
+  #isOwn({ origin, local, beforeState, afterState }: Y.Transaction): boolean {
+    return origin !== this || local || beforeState.get(this.#appliedAs) !== afterState.get(this.#appliedAs)
+  }
 }
 
 // no client sections, no delete set
 const emptyUpdate = new Uint8Array(2)
 
-/**
- * A transaction that applied a remote update may carry local changes too: those of `beforeTransaction` listeners.
- * @param clientID the client id before the transaction: Yjs takes another one where it grew remotely
- */
-function hasOwnChanges(transaction: Y.Transaction, clientID: number): boolean {
-  return transaction.local || transaction.beforeState.get(clientID) !== transaction.afterState.get(clientID)
+/** As Yjs sees it: where nothing was inserted or deleted, there is no update. */
+function hasContent({ deleteSet, beforeState, afterState }: Y.Transaction): boolean {
+  return deleteSet.clients.size > 0 || [...afterState].some(([client, clock]) => beforeState.get(client) !== clock)
 }

@@ -12,8 +12,8 @@ export type FirstContent = Uint8Array | ((doc: Y.Doc) => void)
 export function firstContent(initial: FirstContent, name: string): Uint8Array {
   try {
     if (initial instanceof Uint8Array) return seedFrom(initial, name)
-    const [once, twice] = [seedFrom(written(initial), name), seedFrom(written(initial), name)]
-    if (once.length === twice.length && once.every((byte, index) => byte === twice[index])) return once
+    const seed = seedFrom(written(initial), name)
+    if (String(seed) === String(seedFrom(written(initial), name))) return seed
   } catch (error) {
     if (!(error instanceof SynclineError)) throw error
     throw new SynclineError('invalid_option', `The first content of "${name}": ${error.message}`)

@@ -40,8 +40,13 @@ export class Database {
     }
   }
 
+  /** Opens it already, since that takes its time: whoever uses it next finds out whether it could be. */
+  open(): void {
+    this.#connect().catch(() => undefined)
+  }
+
   /**
-   * Runs one transaction and resolves with the result once it is complete. Where `use` throws, nothing of it happens.
+   * Runs one transaction and resolves with the result, where it writes once it is complete. Where `use` throws, nothing of it happens.
    *
    * @param use awaits nothing but requests of this transaction
    * @throws SynclineError what of the {@link Store} went wrong
@@ -72,28 +77,32 @@ export class Database {
     durability: IDBTransactionDurability,
   ): Promise<T> {
     if (this.#erased) throw new SynclineError('store_erased')
-    // also where it throws at once, as in a private window: the next transaction tries again
-    this.#opening ??= this.#open().catch((error) => {
-      this.#opening = null
-      throw error
-    })
-    const database = await this.#opening
+    const database = await this.#connect()
     const transaction = this.#begin(database, mode, durability)
     const completed = new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve()
       transaction.onabort = () =>
         reject(transaction.error ?? new DOMException('The transaction was aborted', 'AbortError'))
     })
+    completed.catch(() => undefined)
     try {
       const stores = { updates: transaction.objectStore('updates'), custom: transaction.objectStore('custom') }
-      const [result] = await Promise.all([use(stores), completed])
+      const [result] = await Promise.all([use(stores), mode === 'readonly' ? null : completed])
       return result
     } catch (error) {
-      completed.catch(() => undefined)
       abort(transaction)
       // why it was aborted says more than that a request of it failed
       throw error instanceof SynclineError ? error : (transaction.error ?? error)
     }
+  }
+
+  #connect(): Promise<IDBDatabase> {
+    // also where it throws at once, as in a private window: the next transaction tries again
+    this.#opening ??= this.#open().catch((error) => {
+      this.#opening = null
+      throw error
+    })
+    return this.#opening
   }
 
   #begin(database: IDBDatabase, mode: IDBTransactionMode, durability: IDBTransactionDurability): IDBTransaction {

@@ -52,7 +52,9 @@ class IndexedDbStore implements Store {
   open(scope: StoreScope, name: string): DocumentStore {
     const adopted = this.#adopt(name)
     const prepare = adopted === null ? async () => undefined : () => register(scope, name, adopted)
-    return new IndexedDbDocument(scope, new Database(adopted ?? databaseOf(scope, name)), prepare)
+    const database = new Database(adopted ?? databaseOf(scope, name))
+    database.open()
+    return new IndexedDbDocument(scope, database, prepare)
   }
 
   async list(scope: StoreScope): Promise<string[]> {

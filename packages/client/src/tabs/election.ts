@@ -29,6 +29,10 @@ export class Election {
     this.#events = events
   }
 
+  get leads(): boolean {
+    return this.#candidacy?.leads === true
+  }
+
   /** Leads as soon as nobody else does. */
   stand(): void {
     if (this.#candidacy === null) this.#request(false)
@@ -36,7 +40,7 @@ export class Election {
 
   /** Leads now: whoever did is deposed. */
   steal(): void {
-    if (this.#candidacy?.leads) return
+    if (this.leads) return
     this.resign()
     this.#request(true)
   }

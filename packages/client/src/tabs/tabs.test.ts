@@ -4,6 +4,7 @@ import { memoryStore } from '../store/memory.js'
 import { FakeClock, type FakeSocket, onChannel, point, turn, world } from '../testing/fakes.js'
 import { FakeBrowser, type FakeTab } from '../testing/fakeTabs.js'
 import type { ConnectOptions, DocumentHandle } from '../types.js'
+import type { TabsPlatform } from './platform.js'
 
 /** Tabs of one browser, on a clock and a relay that are the test's. */
 class Device {
@@ -165,6 +166,33 @@ describe('one socket', () => {
     device.open({ identity: 'bo' })
     await settle()
     expect(device.openSockets).toBe(2)
+  })
+
+  it('waits for both locks at once, and is opened when the tab is known to live', async () => {
+    const device = new Device()
+    const tab = new FakeBrowser().newTab()
+    let live = () => {}
+    const locks: TabsPlatform['locks'] = {
+      ...tab.locks,
+      request: async (name, options, held) => {
+        if (name.endsWith(':leader')) return tab.locks.request(name, options, held)
+        await new Promise<void>((resolve) => {
+          live = resolve
+        })
+        return tab.locks.request(name, options, held)
+      },
+    }
+    const channel = (name: string) => tab.channel(name)
+    const { connection } = device.open({ tabs: { locks, channel, hidden: () => false } })
+    await settle()
+    expect((await locks.query()).held?.map(({ name }) => name)).toEqual([expect.stringMatching(/:leader$/)])
+    expect(device.sockets).toHaveLength(0)
+    live()
+    await settle()
+    expect(device.sockets).toHaveLength(1)
+    await device.socket.welcome()
+    await settle()
+    expect(connection.state).toBe('online')
   })
 
   it('is one of its own where the browser gives no locks', async () => {

@@ -144,6 +144,8 @@ export class Tabs {
       () => this.#entered(id),
       () => this.#standAlone(),
     )
+    // the socket waits for both locks, and not for one after the other
+    if (this.#sockets.size > 0) this.#election.stand()
   }
 
   /** The page is seen again: where it has slept, it says so. */
@@ -188,6 +190,7 @@ export class Tabs {
     channel.onmessage = ({ data }: { readonly data: Signed }) => guarded(() => this.#heard(data))
     this.#post({ type: 'who' })
     for (const siblings of this.#allSiblings) this.#join(siblings)
+    if (this.#election.leads) this.#elected()
     this.#attachSockets()
   }
 
@@ -252,6 +255,7 @@ export class Tabs {
   // Leading
 
   #elected(): void {
+    if (this.#state !== 'in') return
     const wasFollower = this.#hasCompany
     this.#watch.stop()
     const term = this.#newName()

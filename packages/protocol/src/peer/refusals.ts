@@ -93,7 +93,7 @@ export class Refusals {
       this.#known.add(hashBytes(update))
       this.#add(update)
     }
-    for (const row of copy.rows) if (row.saved && isReadable(row)) this.#aside.has(row.update)
+    if (!this.#aside.isEmpty) for (const row of copy.rows) if (row.saved && isReadable(row)) this.#aside.has(row.update)
     this.#setAsideWhatNeeds(now)
   }
 
