@@ -483,6 +483,18 @@ describe('close()', () => {
     expect(listeners(mine)).toBe(`${listeners(new Y.Doc())},destroy 1`)
   })
 
+  it('in the middle of a transaction leaves nothing of it behind either', async () => {
+    const mine = new Y.Doc()
+    const close = vi.fn(() => handle.close())
+    mine.once('afterTransactionCleanup', close)
+    mine.once('afterAllTransactions', close)
+    const handle = world({ online: false }).connection.open('x', { doc: mine })
+    mine.getText('text').insert(0, 'a')
+    await handle.close()
+    expect(close).toHaveBeenCalledTimes(2)
+    expect(mine._observers.has('update')).toBe(false)
+  })
+
   it('comes by itself when the application destroys its document', async () => {
     const { handle, socket } = await synced()
     handle.doc.destroy()

@@ -32,13 +32,14 @@ export class Replica {
   #appliedAs = 0
   /** the Y.Doc has told of a change since then */
   #hasGrown = false
+  #listens = true
 
   constructor(doc: Y.Doc, peer: PeerView, events: ReplicaEvents) {
     this.doc = doc
     this.presence = new Presence(doc, { changed: events.awarenessChanged, send: events.announce })
     const edited = (update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) =>
       guarded(() => this.#isOwn(transaction) && events.edited(update))
-    const listen = () => doc.on('update', edited)
+    const listen = () => this.#listens && doc.on('update', edited)
     this.#listeners = {
       update: edited,
       afterTransaction: holdCleanUp(peer, this),
@@ -128,6 +129,7 @@ export class Replica {
 
   /** From here on nothing is heard of edits. */
   stopListening(): void {
+    this.#listens = false
     this.#each((event, listener) => this.doc.off(event, listener))
   }
 
