@@ -15,6 +15,12 @@ const mutants: Mutant[] = [
     replace: '',
   },
   {
+    name: 'take an edit without those that were told before this tab came',
+    file: 'client/src/tabs/siblings.ts',
+    find: 'this.#hasAsked ? this.#take(other, message) : ',
+    replace: 'this.#take(other, message) ?? ',
+  },
+  {
     name: 'leave the rows of a dead tab where they are',
     file: 'client/src/connection.ts',
     find: '        this.#offline.foundMore()\n        this.#reread()\n',

@@ -214,6 +214,8 @@ export class TabsWorld {
         if (tab.isAwake && tab.opened.size > 0) tab.edit()
       })
     }
+    // whoever comes meanwhile has heard half of it
+    if (this.#random.chance(0.5)) this.#time.after(this.#random.between(0, 40), () => this.#openTab(device))
     this.#time.after(this.#random.between(20, 60), () => {
       for (const tab of tabs) this.#killTab(tab)
     })
@@ -318,6 +320,8 @@ export class TabsWorld {
       const { synced, pending, unkept } = handle.status
       if (!synced || pending > 0 || unkept > 0)
         throw new Error(`${name}: after the calm the status is ${JSON.stringify(handle.status)}`)
+      const { pendingStructs, pendingDs } = handle.doc.store
+      if (pendingStructs || pendingDs) throw new Error(`${name}: a replica waits for what will never come`)
       const ours = stateOf(handle.doc)
       if (ours !== log) throw new Error(`${name}: a replica differs from the log:\n${ours}\n${log}`)
       const states = [...handle.awareness.getStates()]

@@ -211,7 +211,8 @@ export class Siblings {
         if (message.ask !== this.#asks) return this.#settle(other, message.progress)
         return this.#take(other, message)
       case 'edit':
-        return this.#take(other, message)
+        // it may build on what was told before this tab came: whoever has both answers with both
+        return this.#hasAsked ? this.#take(other, message) : this.#settle(other, message.progress)
       case 'progress':
         return this.#settle(other, message.progress)
       case 'presence':

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { memoryStore } from '../store/memory.js'
+import type { DocumentStore } from '../store/types.js'
 import { FakeClock, type FakeSocket, onChannel, point, turn, world } from '../testing/fakes.js'
 import { FakeBrowser, type FakeTab } from '../testing/fakeTabs.js'
 import type { ConnectOptions, DocumentHandle } from '../types.js'
@@ -314,6 +315,30 @@ describe('edits', () => {
     expect(y.status.pending).toBe(1)
   })
 
+  it('that build on what was told before a tab came are shown there with that, once it has read its copy', async () => {
+    const { x, y, read } = await oneReadsLate()
+    type(x, ' and more')
+    await settle()
+    expect(text(y)).toBe('')
+    read()
+    await settle()
+    expect([text(y), y.status.pending]).toEqual(['typed and more', 0])
+  })
+
+  it('are lost with those that they build on, where no tab that is left has shown them', async () => {
+    const { a, b, x, y, read } = await oneReadsLate()
+    type(x, ' and more')
+    x.doc.getText('text').delete(0, 1)
+    await settle()
+    for (const { tab } of [a, b]) tab.kill()
+    await settle()
+    read()
+    await settle()
+    expect([text(y), y.status.pending]).toEqual(['', 0])
+    const { pendingStructs, pendingDs } = y.doc.store
+    expect([pendingStructs, pendingDs]).toEqual([null, null])
+  })
+
   it('show cursors offline, which go with their tab', async () => {
     const { a, x, y } = await twoTabs({ online: false })
     x.awareness.setLocalStateField('cursor', 7)
@@ -336,6 +361,26 @@ describe('edits', () => {
     expect(a.connection.state).toBe('online')
   })
 })
+
+/** Something was typed and kept nowhere before a third tab comes, which has its copy when the test says so. */
+async function oneReadsLate() {
+  const { device, a, b, x } = await twoTabs({ online: false, store: { ...memoryStore(), open: failing } as never })
+  type(x, 'typed')
+  await settle()
+  let read = () => {}
+  const isRead = new Promise<void>((resolve) => {
+    read = resolve
+  })
+  const copy = memoryStore().open({ relay: '', identity: '' }, 'x')
+  const late: DocumentStore = {
+    read: () => isRead.then(() => copy.read()),
+    write: (write) => copy.write(write),
+    close: () => copy.close(),
+  }
+  const y = device.open({ online: false, store: { ...memoryStore(), open: () => late } as never }).connection.open('x')
+  await settle()
+  return { a, b, x, y, read }
+}
 
 function failing() {
   const fail = () => Promise.reject(new Error('the disk is gone'))
