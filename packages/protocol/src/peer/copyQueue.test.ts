@@ -32,6 +32,7 @@ class Tab {
   readonly doc = new Y.Doc()
   readonly sent: DocumentRequest[] = []
   readonly writes: CopyWrite[] = []
+  reads = 0
   #nextId = 100
   readonly peer: Peer
 
@@ -49,6 +50,7 @@ class Tab {
   step(input: PeerInput): void {
     for (const effect of this.peer.step(input)) {
       if (effect.type === 'send') this.sent.push(effect.request)
+      if (effect.type === 'read') this.reads++
       if (effect.type === 'write') this.writes.push(effect.write)
       if (effect.type === 'apply') Y.applyUpdate(this.doc, effect.update, 'elsewhere')
     }
@@ -123,6 +125,23 @@ describe('before the local copy was read', () => {
     expect(tab.sent.at(-1)).toMatchObject({ type: 'update', seq: 1, answer: false })
     tab.reply({ type: 'ack', seq: 1, position: 8, chain: 8 })
     expect(tab.writes.at(-1)).toMatchObject({ epoch, saved: [id, 2].sort(), resume: point(8) })
+  })
+
+  test('what a tab that is gone has written meanwhile is read after it, and comes to the relay', () => {
+    tab.step({ type: 'reread' })
+    expect(tab.reads).toBe(0)
+    tab.load({ epoch, resume: point(7), rows: [row(1, 'here', true)], refused: [], deleted: false })
+    expect(tab.reads).toBe(1)
+    tab.load({
+      epoch,
+      resume: point(7),
+      rows: [row(1, 'here', true), row(2, 'left', false)],
+      refused: [],
+      deleted: false,
+    })
+    expect([tab.reads, tab.peer.pending]).toEqual([1, 1])
+    tab.open(7, null)
+    expect(tab.sent.at(-1)).toMatchObject({ type: 'update', seq: 1 })
   })
 
   test('a connection that was lost meanwhile is not used', () => {

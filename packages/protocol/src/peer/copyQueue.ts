@@ -121,9 +121,9 @@ export class CopyQueue {
     return this.#rows.has(row)
   }
 
-  /** Others may have written to the copy: it is to be read again, if it was read at all. True where that can begin now. */
+  /** Others may have written to the copy, also since a read began. True where it can be read again now. */
   reread(): boolean {
-    this.#isStale = this.#at !== 'unread' && this.#at !== 'none'
+    this.#isStale = true
     return this.#at === 'ready'
   }
 
@@ -138,7 +138,6 @@ export class CopyQueue {
   /** There is no copy, or it is lost: nothing is gathered for it until one is attached. */
   forgo(): void {
     this.#at = 'none'
-    this.#isStale = false
     this.#flight = this.#pack = this.#resume = this.#rebuilt = null
     this.#aside = []
     this.#drops.clear()
