@@ -2,7 +2,7 @@ import type { LogPoint } from '../log/port.js'
 import { emptyStateVector, mergeUpdates } from '../updates/index.js'
 import type { CopyWrite, LocalCopy, RefusedRow, RowId } from './copy.js'
 import { type Acknowledged, type Edit, isReadable, type Outbox } from './outbox.js'
-import { addRowTo, anyDeletes, restOf, vectorBefore } from './rest.js'
+import { addRowTo, restOf, vectorBefore } from './rest.js'
 import type { Replica } from './types.js'
 import { isSamePoint } from './within.js'
 
@@ -424,8 +424,6 @@ export class CopyQueue {
 
   /** Edits that are not saved stay apart, so that who is refused one takes nothing else along. */
   #packAll(saved: boolean, outbox: Outbox, replica: Replica): Pack | null {
-    // the replica has let go of what they deleted, which comes back where they are refused
-    if (!saved && anyDeletes(outbox.unsaved)) return null
     const update = saved ? replica.difference(emptyStateVector) : restOf(replica, outbox.unsaved)
     if (update === null) return null
     if (update.length === nothing.length) {

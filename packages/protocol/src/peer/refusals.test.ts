@@ -506,6 +506,30 @@ describe('a copy that is written anew while an edit is not saved', () => {
     }
   })
 
+  test('calls nothing saved that gave way to a value of which the update names no deletion: it was set before the copy was read', () => {
+    const ben = new Tab(relay)
+    ben.doc.clientID = 1
+    ben.connect()
+    ben.type('abc')
+    ben.doc.getMap('m').set('k', 1)
+    ben.step({ type: 'flushed' })
+    const ann = new Tab(relay)
+    ann.doc.clientID = 2
+    ann.step({ type: 'writeFailed', lost: true })
+    ann.doc.getMap('m').set('k', 2)
+    ann.readCopy(ben.copy)
+    expect(contentOf(ann.doc)).toEqual(['abc', 2])
+    relay.access = 'read'
+    ann.connect()
+    expect(contentOf(ann.doc)).toEqual(['abc', 1])
+    expect(ann.copies.length).toBeGreaterThan(1)
+    for (const copy of ann.copies) {
+      const late = new Tab(relay, copy)
+      late.connect()
+      expect([contentOf(late.doc), late.peer.pending]).toEqual([['abc', 1], 0])
+    }
+  })
+
   test.each(vanish)('brings back what a relay has lost, also where its tab dies and %s was not saved', (_, edit) => {
     const ann = prepare(edit)
     relay.restore()

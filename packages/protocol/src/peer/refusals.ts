@@ -91,7 +91,7 @@ export class Refusals {
     this.#rows = [...copy.refused.filter(({ id }) => !mine.has(id)), ...this.#rows]
     for (const { update } of copy.refused) {
       this.#known.add(hashBytes(update))
-      this.#add(update)
+      this.#aside.add(update)
     }
     if (!this.#aside.isEmpty) for (const row of copy.rows) if (row.saved && isReadable(row)) this.#aside.has(row.update)
     this.#setAsideWhatNeeds(now)
@@ -106,7 +106,7 @@ export class Refusals {
     this.#copy.note({ refuse: rows, letGo })
     this.#rows = [...this.#rows.filter(isLeft), ...rows]
     for (const { update } of [...rows, ...updates.map((update) => ({ update }))]) this.#known.add(hashBytes(update))
-    for (const update of updates) this.#add(update)
+    for (const update of updates) this.#aside.add(update)
     const isShown = updates.length > 0 && this.#mayShow(updates, replica)
     if (isShown) {
       this.#rebuilding ??= newRebuilding()
@@ -215,7 +215,7 @@ export class Refusals {
     const taken = new Set(edit === null ? unsaved : this.#withAllThatNeed(edit, unsaved, rebuilding))
     for (const { update } of taken) {
       rebuilding.updates.push(update)
-      this.#add(update)
+      this.#aside.add(update)
     }
     const rows = this.#rowsOf(
       unsaved.filter((each) => taken.has(each)),
@@ -260,14 +260,8 @@ export class Refusals {
     this.#events.told({ updates: [], rows: [], letGo })
   }
 
-  #add(update: Uint8Array): void {
-    if (isReadable({ update })) this.#aside.add(update)
-    else this.#aside.addUnreadable(update)
-  }
-
   #withAllThatNeed(edit: Edit, unsaved: readonly Edit[], rebuilding: Rebuilding): Edit[] {
-    if (isReadable(edit)) this.#aside.add(edit.update)
-    else if (!this.#aside.addUnreadable(edit.update)) {
+    if (!this.#aside.add(edit.update)) {
       rebuilding.isBlind = true
       return unsaved.slice(unsaved.indexOf(edit))
     }

@@ -11,43 +11,49 @@ const scan = new Scan()
 export function withoutEdits(difference: Uint8Array, edits: readonly Pick<Edit, 'update'>[]): Uint8Array | null {
   if (!isReadable({ update: difference })) return null
   const aside = new SetAside()
-  for (const edit of edits) {
-    if (isReadable(edit)) aside.add(edit.update)
-    else aside.addUnreadable(edit.update)
-  }
+  for (const { update } of edits) aside.add(update)
   return aside.without(difference)
 }
 
-/** Of a replica what is in none of these edits; null where that can't be told, or the two together would lack something of it. */
+/**
+ * Of a replica what is in none of these edits; null where that can't be told, or where the two together would lack
+ * something of it: it has let go of what they deleted, be it that a value took the place of another one unnamed.
+ */
 export function restOf(replica: Replica, edits: readonly Edit[]): Uint8Array | null {
   const state = replica.difference(emptyStateVector)
-  if (![{ update: state }, ...edits].every(isReadable)) return null
-  const rest = withoutEdits(state, edits) ?? new Uint8Array(2)
-  const parts = [rest, ...edits.map(({ update }) => update)]
-  return contentOf(parts) === contentOf([...parts, state]) ? rest : null
+  if (edits.some(deletes) || ![{ update: state }, ...edits].every(isReadable)) return null
+  const update = withoutEdits(state, edits) ?? new Uint8Array(2)
+  if (deletes({ update }) && edits.some(hasValues)) return null
+  const parts = [update, ...edits.map((edit) => edit.update)]
+  return contentOf(parts) === contentOf([...parts, state]) ? update : null
 }
 
-/** Whether any of these edits deletes something: an update ends with its deletions, or with a zero where it has none. */
-export function anyDeletes(edits: readonly Edit[]): boolean {
-  return edits.some(({ update }) => update.at(-1) !== 0)
+/** An update ends with its deletions, or with a zero where it has none. */
+function deletes({ update }: Pick<Edit, 'update'>): boolean {
+  return update.at(-1) !== 0
+}
+
+function hasValues({ update }: Edit): boolean {
+  scan.read(update)
+  return scan.hasValues
 }
 
 /** How many clocks updates insert and delete together. */
 function contentOf(updates: readonly Uint8Array[]): number {
-  const inserted = new Map<number, number[]>()
-  const deleted = new Map<number, number[]>()
-  const add = (to: Map<number, number[]>, client: number, ranges: readonly number[]) => {
-    const known = to.get(client) ?? []
-    to.set(client, known)
-    for (const end of ranges) known.push(end)
+  // what is deleted of a client goes by a number below zero
+  const known = new Map<number, number[]>()
+  const add = (key: number, ranges: readonly number[]) => {
+    const all = known.get(key) ?? []
+    known.set(key, all)
+    for (const end of ranges) all.push(end)
   }
   for (const update of updates) {
     scan.read(update)
-    for (const { client, clock, end } of scan.allRuns()) add(inserted, client, [clock, end])
-    scan.eachClientDeletes((client, ranges) => add(deleted, client, ranges))
+    for (const { client, clock, end } of scan.allRuns()) add(client, [clock, end])
+    scan.eachClientDeletes((client, ranges) => add(-1 - client, ranges))
   }
   let count = 0
-  for (const ranges of [...inserted.values(), ...deleted.values()])
+  for (const ranges of known.values())
     for (const [index, end] of joinRanges(ranges).entries()) count += index % 2 === 0 ? -end : end
   return count
 }

@@ -30,6 +30,8 @@ export class Scan extends StructCursor {
   deleteCount = 0
   /** whether there is any Skip */
   hasSkips = false
+  /** whether any struct may be the value of a key, which deletes the one before it without a word */
+  hasValues = false
   /** whether a struct refers to one of another client that is not known */
   hasMissing = false
   /** the byte at which the delete set starts */
@@ -53,7 +55,7 @@ export class Scan extends StructCursor {
     this.open(update)
     this.#known = known
     this.runCount = this.deleteCount = 0
-    this.hasSkips = this.hasMissing = false
+    this.hasSkips = this.hasMissing = this.hasValues = false
     if (this.#runs.length > scratchKept) this.#runs = new Float64Array(16 * runSize)
     if (this.#deletes.length > scratchKept) this.#deletes = new Float64Array(16 * deleteSize)
     let higher = Number.POSITIVE_INFINITY
@@ -149,6 +151,7 @@ export class Scan extends StructCursor {
         count = 0
       } else {
         count += 1
+        this.hasValues ||= !isOfText(this.kind)
         if (!this.hasMissing && this.#known !== null) this.hasMissing = this.#isMissing(this.#known, client)
       }
       clock = end
@@ -211,6 +214,11 @@ export class Scan extends StructCursor {
     deletes[at + 1] = clock
     deletes[at + 2] = end
   }
+}
+
+/** Of texts alone: strings, embeds, formatting. */
+function isOfText(kind: number): boolean {
+  return kind >= kinds.string && kind <= kinds.format
 }
 
 function doubled(numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {

@@ -23,22 +23,26 @@ export class SetAside {
     return this.#spans.size === 0
   }
 
-  /** @throws SynclineError `malformed_update`; then nothing was added */
-  add(update: Uint8Array): void {
-    scan.read(update)
+  /**
+   * Sets aside what is in an update, and where that can't be read its first client from its first clock on.
+   *
+   * @returns false where not even that can be told
+   */
+  add(update: Uint8Array): boolean {
+    try {
+      scan.read(update)
+    } catch {
+      return this.#addUnreadable(update)
+    }
     for (let i = 0; i < scan.runCount; i++) {
       const client = scan.runClient(i)
       const { from, end } = this.#spans.get(client) ?? { from: scan.runClock(i), end: 0 }
       this.#spans.set(client, { from: Math.min(from, scan.runClock(i)), end: Math.max(end, scan.runEnd(i)) })
     }
+    return true
   }
 
-  /**
-   * Sets aside an update whose structs can't be read, as that of a client from its first clock on.
-   *
-   * @returns false where not even that can be told
-   */
-  addUnreadable(update: Uint8Array): boolean {
+  #addUnreadable(update: Uint8Array): boolean {
     try {
       cursor.open(update)
       if (cursor.uint() !== 1) return false
@@ -71,7 +75,6 @@ export class SetAside {
    */
   isNeededBy(update: Uint8Array): boolean {
     scan.read(update)
-    if (this.isEmpty) return false
     for (let i = 0; i < scan.runCount; i++) {
       if (this.#contains(scan.runClient(i), scan.runEnd(i) - 1)) return true
     }
@@ -94,7 +97,7 @@ export class SetAside {
       for (const [index, update] of updates.entries()) {
         if (needing.has(index) || !this.#isNeededOrUnreadable(update)) continue
         needing.add(index)
-        this.#addReadable(update)
+        this.add(update)
       }
     }
     return [...needing].sort((a, b) => a - b)
@@ -160,14 +163,6 @@ export class SetAside {
       return this.isNeededBy(update)
     } catch {
       return true
-    }
-  }
-
-  #addReadable(update: Uint8Array): void {
-    try {
-      this.add(update)
-    } catch {
-      this.addUnreadable(update)
     }
   }
 
