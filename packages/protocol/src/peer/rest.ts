@@ -24,7 +24,7 @@ export function restOf(replica: Replica, edits: readonly Edit[]): Uint8Array | n
   if (edits.some(deletes) || ![{ update: state }, ...edits].every(isReadable)) return null
   const update = withoutEdits(state, edits) ?? new Uint8Array(2)
   if (deletes({ update }) && edits.some(hasValues)) return null
-  const parts = [update, ...edits.map((edit) => edit.update)]
+  const parts = [{ update }, ...edits].map((part) => part.update)
   return contentOf(parts) === contentOf([...parts, state]) ? update : null
 }
 

@@ -151,7 +151,8 @@ export class Scan extends StructCursor {
         count = 0
       } else {
         count += 1
-        this.hasValues ||= !isOfText(this.kind)
+        // strings, embeds and formatting are of texts alone
+        this.hasValues ||= this.kind < kinds.string || this.kind > kinds.format
         if (!this.hasMissing && this.#known !== null) this.hasMissing = this.#isMissing(this.#known, client)
       }
       clock = end
@@ -214,11 +215,6 @@ export class Scan extends StructCursor {
     deletes[at + 1] = clock
     deletes[at + 2] = end
   }
-}
-
-/** Of texts alone: strings, embeds, formatting. */
-function isOfText(kind: number): boolean {
-  return kind >= kinds.string && kind <= kinds.format
 }
 
 function doubled(numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
