@@ -106,6 +106,9 @@ describe('what comes up', () => {
     expect(guesses.at(-1)).toMatchObject({ status: 429, code: 'rate_limited', headers: { 'retry-after': '1' } })
     expect((await send(1, hello)).status).toBe(204)
     expect((await fetch(`${url}/sync/send`)).status).toBe(405)
+    expect((await fetch(`${url}/sync/events`, { method: 'PUT' })).status).toBe(405)
+    // a client asks so before it comes this way
+    expect((await fetch(`${url}/sync/events`)).status).toBe(204)
   })
 
   test('is not taken any more once the stream has ended', async () => {

@@ -13,7 +13,7 @@ const httpMsMin = 600_000
 const httpMsMax = 3_600_000
 
 /** What a relay answers to a GET of its stream. */
-const methodNotAllowed = 405
+const noContent = 204
 
 /**
  * Makes the sockets of a connection: WebSockets, and what stands in for them over HTTP where the network lets none
@@ -71,7 +71,7 @@ export class Transport {
     const ask = async () => {
       const signal = AbortSignal.timeout(wordMsMax)
       const { status } = await fetch(this.#urlOf('events'), { cache: 'no-store', signal })
-      if (status !== methodNotAllowed) return
+      if (status !== noContent) return
       await loadCarrier()
       this.#preferHttp()
       found()

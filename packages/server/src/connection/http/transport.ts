@@ -60,8 +60,9 @@ export class HttpTransport {
     allowOrigin(request, response)
     if (request.method === 'OPTIONS') return void response.writeHead(204, preflightHeaders).end()
     if (request.method !== 'POST') {
-      // how a client finds out that it may come this way
-      return void response.writeHead(405, { Allow: 'POST, OPTIONS', 'Cache-Control': 'no-store' }).end()
+      // how a client finds out that it may come this way: with a status that browsers do not report as an error
+      const status = request.method === 'GET' && path === eventsPath ? 204 : 405
+      return void response.writeHead(status, { Allow: 'POST, OPTIONS', 'Cache-Control': 'no-store' }).end()
     }
     if (path === eventsPath) this.#open(request, response)
     else await this.#send(request, response)
