@@ -140,7 +140,7 @@ export class SimRelay {
   /** What a session's client may do is another thing from now on. */
   grant(session: SessionId, access: Access): void {
     const open = this.#sessions.get(session)
-    if (open) this.input(open.document, { type: 'granted', session, access })
+    if (open) this.input(open.document, { type: 'granted', session, access, now: this.time.now })
   }
 
   /** What goes to a client that has opened these documents has the canary of no other one. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { encodeAwareness } from '../awareness/codec.js'
 import { defaultLimits } from '../limits.js'
 import type { Access, DocumentReply, DocumentRequest } from '../messages/types.js'
 import { emptyStateVector } from '../updates/index.js'
@@ -7,6 +8,8 @@ import { Room } from './room.js'
 import type { RoomEffect, RoomInput } from './types.js'
 
 const now = 1_000
+
+const cursor = encodeAwareness(new Map([[7, { clock: 1, state: '{}' }]]))
 
 function start() {
   const room = new Room('notes', defaultLimits)
@@ -28,7 +31,7 @@ function start() {
     step({ type: 'committing', now })
     step({ type: 'committed', now })
   }
-  const grant = (session: number, access: Access) => step({ type: 'granted', session, access })
+  const grant = (session: number, access: Access) => step({ type: 'granted', session, access, now })
   /** what a session was told since it was asked last */
   const told = (session: number): DocumentReply[] =>
     effects
@@ -106,15 +109,54 @@ describe('an access that changes', () => {
     const { join, ask, grant, told, step } = start()
     join(1, 'write')
     join(2, 'write')
-    const state = '{}'
-    const update = Uint8Array.of(1, 7, 1, state.length, ...Buffer.from(state))
-    ask(1, { type: 'awareness', update })
+    ask(1, { type: 'awareness', update: cursor })
     told(2)
     grant(1, 'read')
     step({ type: 'ticked', now: now + 1_000 })
     expect(told(2)).toEqual([])
     join(3, 'read')
     expect(told(3).map(({ type }) => type)).toContain('awareness')
+  })
+
+  test('to read shows the cursor behind an update that is refused for it', () => {
+    const { join, ask, send, grant, told } = start()
+    join(1, 'write')
+    join(2, 'write')
+    grant(1, 'read')
+    send(1, 1, typed(new Y.Doc(), 'sent before it was heard of'))
+    told(2)
+    ask(1, { type: 'awareness', update: cursor })
+    expect(told(2)).toEqual([{ type: 'awareness', update: cursor }])
+  })
+
+  test('to read shows a cursor that waited for an answer, which is never taken now', () => {
+    const { join, ask, send, grant, told } = start()
+    const doc = new Y.Doc()
+    typed(doc, 'lost ')
+    join(1, 'write')
+    join(2, 'write')
+    send(1, 1, Y.encodeStateAsUpdate(new Y.Doc()))
+    expect(told(1)).toContainEqual(expect.objectContaining({ type: 'ack', seq: 1 }))
+    send(1, 2, typed(doc, 'needs what was lost'), false)
+    expect(told(1)).toMatchObject([{ type: 'resync', seq: 2 }])
+    ask(1, { type: 'awareness', update: cursor })
+    expect(told(2)).toEqual([])
+    grant(1, 'read')
+    expect(told(2)).toEqual([{ type: 'awareness', update: cursor }])
+  })
+
+  test('to read still has the cursor wait for what was taken before, and for nothing that came later', () => {
+    const { join, ask, send, commit, grant, told } = start()
+    const doc = new Y.Doc()
+    join(1, 'write')
+    join(2, 'write')
+    send(1, 1, typed(doc, 'x'))
+    grant(1, 'read')
+    send(1, 2, typed(doc, 'y'), false)
+    ask(1, { type: 'awareness', update: cursor })
+    expect(told(2).filter(({ type }) => type === 'awareness')).toEqual([])
+    commit()
+    expect(told(2).map(({ type }) => type)).toEqual(['update', 'awareness'])
   })
 })
 
@@ -139,6 +181,21 @@ describe('a reader of a dialect', () => {
     told(3)
     send(3, 1, typed(doc, 'x'))
     expect(told(3)).toMatchObject([{ type: 'closed', code: 'read_only', retry: false }])
+  })
+
+  test('is seen where it has deleted something, which nobody will see', () => {
+    const { join, ask, send, commit, told } = start()
+    const doc = new Y.Doc()
+    join(1, 'write')
+    send(1, 1, typed(doc, 'hello'))
+    commit()
+    join(2, 'read', true)
+    const before = Y.encodeStateVector(doc)
+    doc.getText().delete(0, 2)
+    send(2, 1, Y.encodeStateAsUpdate(doc, before), false)
+    told(1)
+    ask(2, { type: 'awareness', update: cursor })
+    expect(told(1)).toEqual([{ type: 'awareness', update: cursor }])
   })
 
   test('which is none of protocol 1', () => {

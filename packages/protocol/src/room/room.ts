@@ -195,6 +195,7 @@ export class Room {
     const wasWithheld = session.isWithheld
     session.granted = granted
     session.profile = this.#profileNow({ ...session.profile, access: granted })
+    this.#releaseAwareness(session)
     if (session.profile.access === access && session.isWithheld === wasWithheld) return
     session.answerOwed = session.profile.access === 'write'
     this.#send(session, { type: 'access', access: session.profile.access, ...withheldFrom(session) })
@@ -205,7 +206,8 @@ export class Room {
   #receive(session: Session, request: RoomRequest, now: number): void {
     switch (request.type) {
       case 'update':
-        return this.#update(session, request, now)
+        this.#update(session, request, now)
+        return this.#releaseAwareness(session)
       case 'exchange':
         assertStateVector(request.stateVector, this.#limits.stateVectorClientsMax)
         return this.#sync(session, this.#content.difference(request.stateVector))
@@ -320,6 +322,7 @@ export class Room {
 
   #acknowledgeLater(session: Session): void {
     session.answerOwed = false
+    session.accepted = session.seq
     // a duplicate waits for what was queued when it came: its original may be on the way
     if (this.#queue.empty) this.#acknowledge(session, session.seq)
     else this.#queue.acknowledgeWithLast(session)
@@ -392,8 +395,7 @@ export class Room {
     if (!this.#sessions.has(session.id)) return
     session.acknowledged = seq
     this.#send(session, { type: 'ack', seq, ...(session.cursor ?? { position: 0, chain: 0 }) })
-    const held = session.acknowledged < session.seq ? null : session.releaseAwareness()
-    if (held) this.#spreadAwareness(session, held)
+    this.#releaseAwareness(session)
   }
 
   #catchUp(session: Session | undefined): void {
@@ -411,8 +413,13 @@ export class Room {
   #takeAwareness(session: Session, { update }: Request<'awareness'>): void {
     const entries = decodeAwareness(update, this.#limits)
     // a cursor must not point at text that is still on its way
-    if (session.acknowledged < session.seq) return session.holdAwareness(entries, this.#limits.awarenessClientsMax)
+    if (session.isOnItsWay) return session.holdAwareness(entries, this.#limits.awarenessClientsMax)
     this.#spreadAwareness(session, entries)
+  }
+
+  #releaseAwareness(session: Session): void {
+    const held = session.releaseAwareness()
+    if (held) this.#spreadAwareness(session, held)
   }
 
   #spreadAwareness(session: Session, entries: AwarenessEntries): void {

@@ -11,6 +11,8 @@ export class Session {
   profile: SessionProfile
   /** the last update that came */
   seq = 0
+  /** the last update that is acknowledged once the log has it */
+  accepted = 0
   /** the last update that was acknowledged */
   acknowledged = 0
   /** it was asked for its full difference, or an update was rejected: its updates are discarded until an answer comes */
@@ -34,6 +36,11 @@ export class Session {
   /** it would write, and may only read for now */
   get isWithheld(): boolean {
     return this.profile.access !== this.granted
+  }
+
+  /** What it typed is still to be shown. What a reader sends, or sent in answer, may never be. */
+  get isOnItsWay(): boolean {
+    return this.acknowledged < (this.profile.access === 'read' ? this.accepted : this.seq)
   }
 
   /** how far it has been sent everything; null before it was synced */
@@ -67,7 +74,7 @@ export class Session {
     return missed
   }
 
-  /** Keeps what it said of cursors until its updates are shown; the last word of each client wins. */
+  /** Keeps what it said of cursors until what it typed is shown; the last word of each client wins. */
   holdAwareness(entries: AwarenessEntries, clientsMax: number): void {
     this.#heldAwareness ??= new Map()
     for (const [client, entry] of entries) {
@@ -76,7 +83,9 @@ export class Session {
     }
   }
 
+  /** What is held no longer, null where that is none. */
   releaseAwareness(): AwarenessEntries | null {
+    if (this.isOnItsWay) return null
     const held = this.#heldAwareness
     this.#heldAwareness = null
     return held

@@ -35,7 +35,7 @@ export type RoomInput =
       readonly now: number
     }
   /** what the session may do was decided anew */
-  | { readonly type: 'granted'; readonly session: SessionId; readonly access: Access }
+  | { readonly type: 'granted'; readonly session: SessionId; readonly access: Access; readonly now: number }
   /** the session's socket is gone, or it closed */
   | { readonly type: 'left'; readonly session: SessionId; readonly now: number }
   /** the committer takes what is queued; answered by `append` where anything is */

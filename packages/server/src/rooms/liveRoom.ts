@@ -157,7 +157,7 @@ export class LiveRoom implements CommitSource {
   /** What the session may do was decided anew. */
   grant(session: Session, access: Access): void {
     if (!this.#sessions.has(session.id)) return
-    this.#input({ type: 'granted', session: session.id, access }, session)
+    this.#input({ type: 'granted', session: session.id, access, now: this.#now() }, session)
   }
 
   /** The session is over, and is told nothing more. */
