@@ -21,7 +21,7 @@ async function fuzz(
   share: number,
   run: (seed: number) => number | Promise<number>,
 ): Promise<void> {
-  const watchdog = new Watchdog()
+  const watchdog = new Watchdog(firstSeed)
   const start = performance.now()
   const cpu = process.cpuUsage()
   const isOver = (done: number) => (seconds > 0 ? performance.now() - start > seconds * share * 1_000 : done >= enough)

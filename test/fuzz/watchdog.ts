@@ -9,17 +9,22 @@ let last = -1
 setInterval(() => {
   const now = Atomics.load(workerData, 0)
   if (now === last) {
-    require('node:fs').writeSync(2, 'the execution of seed ' + Atomics.load(workerData, 1) + ' hangs\\n')
+    const [seed, firstSeed] = [1, 2].map((at) => Atomics.load(workerData, at))
+    require('node:fs').writeSync(2, 'seed ' + seed + ', with SYNCLINE_FUZZ_SEED=' + firstSeed + ', hangs\\n')
     process.kill(process.pid, 'SIGKILL')
   }
   last = now
 }, ${hangMs})
 `
 
-/** Ends the process, and names the seed, where an execution does not come to its end. */
+/** Ends the process, and names its seed and the first one, where an execution does not come to its end. */
 export class Watchdog {
-  readonly #progress = new Int32Array(new SharedArrayBuffer(8))
+  readonly #progress = new Int32Array(new SharedArrayBuffer(12))
   readonly #worker = new Worker(watch, { eval: true, workerData: this.#progress })
+
+  constructor(firstSeed: number) {
+    this.#progress[2] = firstSeed
+  }
 
   /** An execution begins. */
   begins(seed: number): void {
